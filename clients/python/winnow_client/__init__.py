@@ -1,0 +1,1 @@
+"""A small client for Winnow's HTTP API."""

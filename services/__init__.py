@@ -1,0 +1,1 @@
+"""Winnow's services: each a process, none imports another."""

@@ -1,0 +1,1 @@
+"""Asks the language model and keeps what it answers."""

@@ -1,0 +1,1 @@
+"""The embedded stand-in for a language model."""

@@ -1,0 +1,1 @@
+"""The recommender's science: no HTTP, no SQL, no queue."""

@@ -1,0 +1,1 @@
+"""What the services share: rows, queues, settings."""
