@@ -1,0 +1,79 @@
+"""What every test may ask for: servers of its own, a fresh database, a quiet environment."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+from tests.databases import PASSWORDS, Database
+from winnow.embedded import ports
+from winnow.embedded.launch import launched
+from winnow.embedded.postgres import Postgres
+from winnow.embedded.valkey import Valkey
+
+ENVIRONMENT = os.environ  # noqa: TID251 - this is where tests are kept apart from it
+
+# Before torch or numpy load: two test processes on two cores, one thread each.
+ENVIRONMENT["OMP_NUM_THREADS"] = "1"
+for _name in [name for name in ENVIRONMENT if name.startswith("WINNOW_")]:
+    del ENVIRONMENT[_name]
+
+
+@pytest.fixture(autouse=True)
+def _quiet_environment() -> Iterator[None]:
+    """Undo what a test did to WINNOW_* variables; keep torch, once imported, to one thread."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    yield
+    for name in [name for name in ENVIRONMENT if name.startswith("WINNOW_")]:
+        del ENVIRONMENT[name]
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that nobody listened on a moment ago."""
+    return ports.free_port()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The superuser's URL of this test process's Postgres, started when first asked for."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = Postgres(folder=folder, port=ports.free_port(), password="admin", durable=False)
+    with (folder / "log").open("wb") as log, launched(server, log=log):
+        yield server.url(database="postgres")
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of this test process's Valkey, started when first asked for."""
+    folder = tmp_path_factory.mktemp("valkey")
+    server = Valkey(folder=folder, port=ports.free_port(), password="valkey", durable=False)
+    with (folder / "log").open("wb") as log, launched(server, log=log):
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres_server: str) -> Database:
+    """A migrated database that is only ever cloned."""
+    from migrations import bootstrap, run  # noqa: PLC0415 - most tests need no migrations
+
+    database = databases.create(postgres_server, "winnow_template")
+    bootstrap.create_roles(database.admin_url, PASSWORDS)
+    run.upgrade(database.owner_url)
+    return database
+
+
+@pytest.fixture(scope="module")
+def database(
+    template_database: Database, postgres_server: str, request: pytest.FixtureRequest
+) -> Iterator[Database]:
+    """A fresh, migrated, empty database for this test file: commits are allowed."""
+    name = re.sub(r"\W+", "_", Path(request.path).stem.lower())
+    clone = databases.create(postgres_server, f"winnow_{name}", template=template_database.name)
+    yield clone
+    databases.drop(clone)
