@@ -1,0 +1,92 @@
+"""The best K items of each user, block by block, ties broken by the lower item index.
+
+Scoring happens for a block of users at a time, so that memory is O(block * items) and never
+users * items. A shorter list is padded with item -1 and score -inf.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+
+from services.recsys.data import Embeddings, Interactions
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.floating]
+ScoreBlock = Callable[[Ints], Floats]
+"""Maps (b,) user indices to their (b, I) scores over all items."""
+
+NO_ITEM = -1
+
+
+def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
+    """Return the (b, k) best items and their scores of a (b, I) block.
+
+    Higher scores come first; equal scores come in the order of their item index. Items at -inf
+    are never returned: they are the excluded ones.
+
+    Raises:
+        ValueError: a score is not a number, which has no place in an order.
+    """
+    if np.isnan(scores).any():
+        raise ValueError("a score is not a number")
+    width = min(k, scores.shape[1])
+    items = _best(scores, width)
+    values = np.take_along_axis(scores, items, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")  # stable: the lower index stays first
+    values = np.take_along_axis(values, order, axis=1)
+    items = np.where(np.isneginf(values), NO_ITEM, np.take_along_axis(items, order, axis=1))
+    pad = ((0, 0), (0, k - width))
+    return (
+        np.pad(items, pad, constant_values=NO_ITEM),
+        np.pad(values, pad, constant_values=-np.inf),
+    )
+
+
+def _best(scores: Floats, width: int) -> Ints:
+    """Return the `width` best items of each row, in ascending order of index."""
+    kth = np.partition(scores, -width, axis=1)[:, [-width]]  # (b, 1)
+    above, tied = scores > kth, scores == kth
+    room = width - above.sum(axis=1, keepdims=True)
+    # np.partition picks any of the tied: take the lowest indices among them instead
+    chosen = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
+    return np.nonzero(chosen)[1].astype(np.int64).reshape(-1, width)
+
+
+def cells(rows: csr_matrix, users: Ints) -> tuple[Ints, Ints]:
+    """Return (row within the block, item) of every interaction of a block of users."""
+    block = rows[users]
+    return np.repeat(np.arange(len(users)), np.diff(block.indptr)), block.indices.astype(np.int64)
+
+
+def masked_scores(score_block: ScoreBlock, users: Ints, seen: csr_matrix) -> Floats:
+    """Return a block's (b, I) scores with the seen items at -inf; the scorer's array stays."""
+    scores = np.array(score_block(users))
+    if scores.shape != (len(users), seen.shape[1]):
+        raise ValueError(f"scores of shape {scores.shape} for {len(users)} users, all items")
+    scores[cells(seen, users)] = -np.inf
+    return scores
+
+
+def blocks(users: Ints, size: int) -> Iterator[Ints]:
+    """Cut the users into blocks of at most `size`."""
+    return (users[start : start + size] for start in range(0, len(users), size))
+
+
+def top_k_lists(
+    score_block: ScoreBlock, users: Ints, *, seen: Interactions, k: int, block: int = 256
+) -> tuple[Ints, Floats]:
+    """Return (n, k) items and scores for the given users, what they have seen left out."""
+    rows = seen.csr()
+    found = [top_k(masked_scores(score_block, b, rows), k) for b in blocks(users, block)]
+    if not found:
+        return np.empty((0, k), dtype=np.int64), np.empty((0, k), dtype=np.float32)
+    items, values = zip(*found, strict=True)
+    return np.concatenate(items), np.concatenate(values)
+
+
+def inner_product(embeddings: Embeddings) -> ScoreBlock:
+    """Score by the inner product of user and item vectors: the form a trained model serves."""
+    users, items = (side.detach().cpu().numpy() for side in (embeddings.users, embeddings.items))
+    return lambda block: users[block] @ items.T  # (b, d) @ (d, I)

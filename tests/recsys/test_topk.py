@@ -1,0 +1,77 @@
+"""Top-K lists: order, ties, exclusion and blocks."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.recsys.data import Embeddings, Interactions
+from services.recsys.topk import NO_ITEM, inner_product, top_k, top_k_lists
+from tests.spec import oracle_metrics as oracle
+
+
+def test_equal_scores_come_in_the_order_of_their_item_index() -> None:
+    scores = np.array([[1.0, 2.0, 2.0, 1.0, 2.0, 1.0]], dtype=np.float32)
+    assert top_k(scores, 4)[0].tolist() == [[1, 2, 4, 0]]
+
+
+def test_a_list_is_padded_where_items_run_out() -> None:
+    scores = np.array([[-np.inf, 3.0, -np.inf]], dtype=np.float32)
+    items, values = top_k(scores, 5)
+    assert items.tolist() == [[1, NO_ITEM, NO_ITEM, NO_ITEM, NO_ITEM]]
+    assert values.tolist() == [[3.0] + [-np.inf] * 4]
+
+
+def test_a_score_that_is_not_a_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        top_k(np.array([[1.0, np.nan]]), 1)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_top_k_equals_sorting_everything(data: st.DataObject) -> None:
+    n_items = data.draw(st.integers(1, 12))
+    few = st.lists(st.integers(-2, 2), min_size=n_items, max_size=n_items)  # many ties
+    row = data.draw(few)
+    k = data.draw(st.integers(1, 14))
+    expected = oracle.ranking([float(s) for s in row], set())[:k]
+    found = top_k(np.array([row], dtype=np.float32), k)[0][0].tolist()
+    assert found == expected + [NO_ITEM] * (k - len(expected))
+
+
+@pytest.mark.parametrize("block", [1, 2, 256])
+def test_lists_leave_out_what_was_seen_at_any_block_size(block: int) -> None:
+    seen = Interactions.build(users=[0, 0, 2], items=[3, 2, 0], n_users=3, n_items=4)
+    items, _ = top_k_lists(
+        lambda users: np.tile(np.arange(4.0), (len(users), 1)),
+        np.array([0, 1, 2]),
+        seen=seen,
+        k=3,
+        block=block,
+    )
+    assert items.tolist() == [[1, 0, NO_ITEM], [3, 2, 1], [3, 2, 1]]
+
+
+def test_the_scorers_own_array_is_left_as_it_was() -> None:
+    scores = np.ones((1, 2))
+    seen = Interactions.build(users=[0], items=[0], n_users=1, n_items=2)
+    top_k_lists(lambda _: scores, np.array([0]), seen=seen, k=1)
+    assert scores.tolist() == [[1.0, 1.0]]
+
+
+def test_scores_of_a_wrong_shape_are_refused() -> None:
+    seen = Interactions.build(users=[0], items=[0], n_users=1, n_items=2)
+    with pytest.raises(ValueError, match="shape"):
+        top_k_lists(lambda _: np.ones((1, 3)), np.array([0]), seen=seen, k=1)
+
+
+def test_no_users_have_no_lists() -> None:
+    seen = Interactions.build(users=[0], items=[0], n_users=1, n_items=2)
+    nobody = np.empty(0, dtype=np.int64)
+    assert top_k_lists(lambda _: np.ones((0, 2)), nobody, seen=seen, k=3)[0].shape == (0, 3)
+
+
+def test_inner_products_are_the_scores_of_a_trained_model() -> None:
+    vectors = Embeddings(torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[3.0, -1.0]]))
+    assert inner_product(vectors)(np.array([1, 0])).tolist() == [[-1.0], [1.0]]
