@@ -19,9 +19,14 @@ def canonical_json(value: Json) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+def content_digest(value: Json) -> bytes:
+    """Return the SHA-256 of the value's canonical JSON: 32 bytes, as keys are stored."""
+    return hashlib.sha256(canonical_json(value)).digest()
+
+
 def content_hash(value: Json) -> str:
-    """Return the SHA-256 of the value's canonical JSON as 64 hex digits."""
-    return hashlib.sha256(canonical_json(value)).hexdigest()
+    """Return the same as 64 hex digits."""
+    return content_digest(value).hex()
 
 
 def _settled(value: Json) -> Json:

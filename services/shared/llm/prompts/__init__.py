@@ -9,6 +9,7 @@ from services.shared.llm.prompts.answer import (
 )
 from services.shared.llm.prompts.defaults import (
     DEFAULT_TEMPLATES,
+    PROMPT_NAMES,
     RATE_ITEM_VIEW,
     RATE_USER_VIEW,
 )
@@ -26,6 +27,7 @@ VERSION = SCHEMA_VERSION
 
 __all__ = [
     "DEFAULT_TEMPLATES",
+    "PROMPT_NAMES",
     "RATE_ITEM_VIEW",
     "RATE_USER_VIEW",
     "REPLY_SCHEMA",

@@ -9,7 +9,7 @@ the label and call a pair Low only when the texts themselves speak against it.
 The words name no domain: profiles may tell of shops, libraries, films, places or apps.
 """
 
-from services.shared.llm.prompts.template import PromptTemplate
+from services.shared.llm.prompts.template import PromptTemplate, View
 
 _SYSTEM = """\
 You check data for a recommender system. You are shown texts about one person and one item \
@@ -79,3 +79,6 @@ RATE_ITEM_VIEW = PromptTemplate(
 
 DEFAULT_TEMPLATES: tuple[PromptTemplate, ...] = (RATE_USER_VIEW, RATE_ITEM_VIEW)
 """What the first migration seeds into `prompts`; a changed word is a new version."""
+
+PROMPT_NAMES: dict[View, str] = {"user": RATE_USER_VIEW.name, "item": RATE_ITEM_VIEW.name}
+"""Which prompt asks which view; the `prompts` table is keyed by name and version."""
