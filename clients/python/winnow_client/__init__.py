@@ -1,1 +1,6 @@
-"""A small client for Winnow's HTTP API."""
+"""A small synchronous client of the Winnow API."""
+
+from winnow_client.client import Client
+from winnow_client.errors import ApiError, ConnectionFailedError, JobFailedError, WinnowError
+
+__all__ = ["ApiError", "Client", "ConnectionFailedError", "JobFailedError", "WinnowError"]

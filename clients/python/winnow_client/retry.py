@@ -1,0 +1,47 @@
+"""When a request may be sent again, and after how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+REFUSED_FOR_NOW = frozenset({429, 503})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """`attempts` in all; waits double from `first_wait` seconds; none is longer than `cap`."""
+
+    attempts: int = 5
+    first_wait: float = 0.5
+    cap: float = 60.0
+
+    def wait(self, attempt: int, response: httpx.Response | None) -> float:
+        """Return the seconds before attempt + 1: Retry-After where the server says it."""
+        asked = retry_after(response) if response is not None else None
+        wait = self.first_wait * 2**attempt if asked is None else asked
+        return min(wait, self.cap)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Return Retry-After in seconds, from either of its two forms (RFC 9110, 10.2.3)."""
+    value = response.headers.get("Retry-After")
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    return _seconds_until(value)
+
+
+def _seconds_until(date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

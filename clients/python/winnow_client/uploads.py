@@ -1,0 +1,42 @@
+"""The body of an upload: a file that can be read again, or a stream that can be sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from winnow_client.transport import Body
+
+CHUNK = 1 << 20
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """An open binary file, or what reads like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, none at the end."""
+
+
+Source = Path | str | Readable | Iterable[bytes]
+
+
+def body_of(source: Source) -> tuple[Body, bool]:
+    """Return a function that opens the body, and whether it may be called twice."""
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return lambda: _read_path(path), True
+    if isinstance(source, Readable):
+        return lambda: _read_file(source), False
+    return lambda: iter(source), False
+
+
+def _read_path(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from _read_file(file)
+
+
+def _read_file(file: Readable) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
