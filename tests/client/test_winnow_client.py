@@ -32,9 +32,12 @@ PROBLEM = {
 
 
 def test_a_problem_document_becomes_a_typed_error() -> None:
-    with scripted(Answer(422, PROBLEM)) as server, Client(server.url, "k") as client:
-        with pytest.raises(ApiError) as caught:
-            client.create_dataset("books")
+    with (
+        scripted(Answer(422, PROBLEM)) as server,
+        Client(server.url, "k") as client,
+        pytest.raises(ApiError) as caught,
+    ):
+        client.create_dataset("books")
     error = caught.value
     assert (error.code, error.status, error.request_id) == ("INVALID_SPLIT", 422, "req-9")
     assert error.detail == "The split is unknown."
@@ -43,9 +46,12 @@ def test_a_problem_document_becomes_a_typed_error() -> None:
 
 def test_an_error_without_a_problem_document_still_has_a_code() -> None:
     answer = Answer(502, None, {"X-Request-Id": "req-3"})
-    with scripted(answer) as server, Client(server.url, "k") as client:
-        with pytest.raises(ApiError) as caught:
-            client.job("j")
+    with (
+        scripted(answer) as server,
+        Client(server.url, "k") as client,
+        pytest.raises(ApiError) as caught,
+    ):
+        client.job("j")
     assert (caught.value.code, caught.value.request_id) == ("HTTP_502", "req-3")
 
 
@@ -76,9 +82,12 @@ def test_two_calls_have_two_idempotency_keys() -> None:
 
 
 def test_a_call_that_is_not_idempotent_is_sent_once() -> None:
-    with scripted(BUSY) as server, Client(server.url, "k") as client:
-        with pytest.raises(ApiError, match="503"):
-            client.cancel("j")
+    with (
+        scripted(BUSY) as server,
+        Client(server.url, "k") as client,
+        pytest.raises(ApiError, match="503"),
+    ):
+        client.cancel("j")
     assert len(server.asked) == 1
 
 
@@ -87,9 +96,9 @@ def test_the_last_refusal_is_raised_when_the_attempts_are_spent() -> None:
     with (
         scripted(BUSY, BUSY, BUSY) as server,
         Client(server.url, "k", retry=retry, sleep=lambda _: None) as client,
+        pytest.raises(ApiError, match="NOT_READY"),
     ):
-        with pytest.raises(ApiError, match="NOT_READY"):
-            client.job("j")
+        client.job("j")
     assert len(server.asked) == 3
 
 
@@ -107,9 +116,11 @@ def test_nobody_at_the_address_is_one_clear_error() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with Client(f"http://127.0.0.1:{port}", "k", sleep=lambda _: None) as client:
-        with pytest.raises(ConnectionFailedError, match=f"No answer from http://127.0.0.1:{port}"):
-            client.job("j")
+    with (
+        Client(f"http://127.0.0.1:{port}", "k", sleep=lambda _: None) as client,
+        pytest.raises(ConnectionFailedError, match=f"No answer from http://127.0.0.1:{port}"),
+    ):
+        client.job("j")
 
 
 @pytest.mark.parametrize(
@@ -163,9 +174,12 @@ def test_a_file_is_streamed_as_it_lies_and_again_after_a_refusal(tmp_path: Path)
 
 @pytest.mark.parametrize("source", [io.BytesIO(b"abc"), iter([b"a", b"bc"])])
 def test_a_stream_is_sent_once_only(source: io.BytesIO) -> None:
-    with scripted(BUSY) as server, Client(server.url, "k") as client:
-        with pytest.raises(ApiError, match="503"):
-            client.upload("d", "users", source, content_type="application/x-ndjson")
+    with (
+        scripted(BUSY) as server,
+        Client(server.url, "k") as client,
+        pytest.raises(ApiError, match="503"),
+    ):
+        client.upload("d", "users", source, content_type="application/x-ndjson")
     assert [asked.body for asked in server.asked] == [b"abc"]
 
 
@@ -183,9 +197,12 @@ def test_waiting_tells_every_state_and_returns_the_last() -> None:
 
 def test_a_failed_job_raises_with_its_reason() -> None:
     failed = {"id": "j", "kind": "run", "state": "failed", "error": {"detail": "No edges left."}}
-    with scripted(Answer(200, failed)) as server, Client(server.url, "k") as client:
-        with pytest.raises(JobFailedError, match=r"run j failed: No edges left\.") as caught:
-            client.wait("j")
+    with (
+        scripted(Answer(200, failed)) as server,
+        Client(server.url, "k") as client,
+        pytest.raises(JobFailedError, match=r"run j failed: No edges left\.") as caught,
+    ):
+        client.wait("j")
     assert caught.value.job == failed
 
 
