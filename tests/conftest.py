@@ -62,8 +62,9 @@ def template_database(postgres_server: str) -> Database:
     """A migrated database that is only ever cloned."""
     from migrations import bootstrap, run  # noqa: PLC0415 - most tests need no migrations
 
-    database = databases.create(postgres_server, "winnow_template")
-    bootstrap.create_roles(database.admin_url, PASSWORDS)
+    database = databases.on_server(postgres_server, "winnow_template")
+    bootstrap.create_roles(postgres_server, PASSWORDS)
+    bootstrap.create_database(postgres_server, database.name)
     run.upgrade(database.owner_url)
     return database
 

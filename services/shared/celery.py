@@ -1,0 +1,55 @@
+"""Celery as Winnow uses it: JSON, late acknowledgement, no results."""
+
+from functools import lru_cache
+
+from celery import Celery
+
+from services.shared.settings import settings
+
+MESSAGE_VERSION = 1
+
+
+def make_app(name: str, *, queues: str = "") -> Celery:
+    """Return an app for the process `name`.
+
+    Nothing is lost when a child or a whole worker is killed: a message is acknowledged after its
+    task, comes back when the child dies, and is restored seconds after its visibility timeout.
+    What a message names is claimed under a lease in Postgres, so a second delivery does no harm.
+    """
+    app = Celery(name, broker=settings().require("redis_url"), set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_default_queue=queues.split(",", maxsplit=1)[0] or "light",
+        task_create_missing_queues=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_enable_remote_control=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": 3600,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+        },
+    )
+    return app
+
+
+@lru_cache(maxsize=1)
+def sender() -> Celery:
+    """Return the app through which this process only sends; fails fast when the broker is away."""
+    app = make_app("winnow-sender")
+    app.conf.update(
+        task_publish_retry=False,
+        broker_transport_options={"socket_timeout": 3, "socket_connect_timeout": 2},
+    )
+    return app

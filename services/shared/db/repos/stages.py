@@ -1,0 +1,214 @@
+"""Stages of runs: claimed with a lease, fenced by a token, ended once."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from services.shared.broker import enqueue
+from services.shared.db.repos import batches, jobs
+from services.shared.db.tables import Stage
+from services.shared.errors import LeaseLostError
+from services.shared.settings import settings
+from services.shared.stages import WAITS_FOR, StageName, startable
+
+
+@dataclass(frozen=True)
+class StageLease:
+    """The right to work on a stage while the token is the newest."""
+
+    run_id: UUID
+    name: StageName
+    project_id: UUID
+    token: int
+    attempt: int
+
+
+def create_all(session: Session, *, run_id: UUID, project_id: UUID) -> None:
+    """Lay out a run's stages and send the first."""
+    for name in WAITS_FOR:
+        session.add(
+            Stage(
+                run_id=run_id,
+                name=name.value,
+                project_id=project_id,
+                state="waiting",
+                progress=dict(jobs.PROGRESS),
+                figures={},
+            )
+        )
+    session.flush()
+    _start_what_can(session, run_id=run_id, project_id=project_id)
+
+
+def claim(session: Session, run_id: UUID, name: StageName) -> StageLease | None:
+    """Return a lease on a ready or abandoned stage; None when another holds it or it has ended."""
+    seconds = settings().lease_seconds
+    free = or_(
+        Stage.state == "ready",
+        and_(Stage.state == "running", Stage.lease_until < func.now()),
+    )
+    row = session.execute(
+        update(Stage)
+        .where(Stage.run_id == run_id, Stage.name == name.value, free)
+        .values(
+            state="running",
+            attempts=Stage.attempts + 1,
+            lease_token=Stage.lease_token + 1,
+            lease_until=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds),
+            started_at=func.coalesce(Stage.started_at, func.now()),
+        )
+        .returning(Stage.project_id, Stage.lease_token, Stage.attempts)
+    ).one_or_none()
+    if row is None:
+        return None
+    jobs.start(session, run_id)
+    return StageLease(run_id, name, row.project_id, row.lease_token, row.attempts)
+
+
+def renew(session: Session, lease: StageLease, progress: dict[str, Any] | None = None) -> None:
+    """Push the lease's end out; LeaseLostError when a newer token or an end has come."""
+    seconds = settings().lease_seconds
+    values: dict[str, Any] = {
+        "lease_until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    }
+    if progress is not None:
+        values["progress"] = progress
+    _fenced(session, lease, values)
+
+
+def report(session: Session, lease: StageLease, progress: dict[str, Any]) -> None:
+    """Keep how far the stage is; LeaseLostError when the token is no longer the newest."""
+    _fenced(session, lease, {"progress": progress})
+
+
+def finish(
+    session: Session,
+    lease: StageLease,
+    figures: dict[str, Any],
+    *,
+    peak_memory_bytes: int | None = None,
+) -> None:
+    """End the stage well, start what waited for it, and end the run after the last."""
+    jobs.lock(session, lease.run_id)  # two stages that end at once must see each other
+    values = {
+        "state": "succeeded",
+        "figures": figures,
+        "peak_memory_bytes": peak_memory_bytes,
+        "finished_at": func.now(),
+        "lease_until": None,
+    }
+    _fenced(session, lease, values)
+    _start_what_can(session, run_id=lease.run_id, project_id=lease.project_id)
+    if not _left(session, lease.run_id):
+        jobs.end(session, lease.run_id, "succeeded", result=figures)
+
+
+def fail(session: Session, lease: StageLease, error: dict[str, Any]) -> None:
+    """End the stage and its run as failed, with the reason; nothing else of the run starts."""
+    jobs.lock(session, lease.run_id)
+    _fenced(session, lease, {"state": "failed", "error": error, "finished_at": func.now()})
+    _cancel_unstarted(session, lease.run_id)
+    jobs.end(session, lease.run_id, "failed", error={**error, "stage": lease.name.value})
+
+
+def park(session: Session, lease: StageLease) -> None:
+    """Keep the stage running without a holder: its batches have leases of their own."""
+    _fenced(session, lease, {"lease_until": text("'infinity'"), "sent_at": func.now()})
+
+
+def parked(session: Session, run_id: UUID, name: StageName) -> StageLease | None:
+    """Return a parked stage's lease, for whoever ends its last batch; None if it is not parked."""
+    row = session.execute(
+        select(Stage.project_id, Stage.lease_token, Stage.attempts).where(
+            Stage.run_id == run_id,
+            Stage.name == name.value,
+            Stage.state == "running",
+            Stage.lease_until == text("'infinity'"),
+        )
+    ).one_or_none()
+    return None if row is None else StageLease(run_id, name, *row)
+
+
+def release(session: Session, lease: StageLease) -> None:
+    """Give the stage back unfinished, as when the worker is told to stop."""
+    _fenced(session, lease, {"state": "ready", "lease_until": None})
+
+
+def cancelled(session: Session, lease: StageLease) -> None:
+    """End the stage as cancelled, and the run with its last running stage."""
+    jobs.lock(session, lease.run_id)
+    _fenced(session, lease, {"state": "cancelled", "finished_at": func.now()})
+    _end_cancelled(session, lease.run_id)
+
+
+def cancel_run(session: Session, run_id: UUID) -> None:
+    """Ask a run to stop: what has not started never will, what runs is ended by its holder."""
+    job = jobs.lock(session, run_id)
+    if job.state in jobs.ENDED:
+        return
+    job.state = "cancelling"
+    session.flush()
+    _cancel_unstarted(session, run_id)
+    rating = parked(session, run_id, StageName.RATE)
+    if rating is not None and batches.cancel_pending(session, run_id) == 0:
+        _fenced(session, rating, {"state": "cancelled", "finished_at": func.now()})
+    _end_cancelled(session, run_id)
+
+
+def of_run(session: Session, run_id: UUID) -> list[Stage]:
+    """Return a run's stages in the graph's order."""
+    rows = {stage.name: stage for stage in session.scalars(select(Stage).filter_by(run_id=run_id))}
+    return [rows[name.value] for name in WAITS_FOR if name.value in rows]
+
+
+def _fenced(session: Session, lease: StageLease, values: dict[str, Any]) -> None:
+    changed = session.execute(
+        update(Stage)
+        .where(
+            Stage.run_id == lease.run_id,
+            Stage.name == lease.name.value,
+            Stage.state == "running",
+            Stage.lease_token == lease.token,
+        )
+        .values(**values)
+        .returning(Stage.name)
+    ).one_or_none()
+    if changed is None:
+        raise LeaseLostError(f"stage {lease.name.value} of run {lease.run_id}")
+
+
+def _start_what_can(session: Session, *, run_id: UUID, project_id: UUID) -> None:
+    states = dict(
+        session.execute(select(Stage.name, Stage.state).where(Stage.run_id == run_id)).tuples()
+    )
+    done = [name for name, state in states.items() if state == "succeeded"]
+    waiting = [name for name, state in states.items() if state == "waiting"]
+    for name in startable(done, waiting):
+        session.execute(
+            update(Stage)
+            .where(Stage.run_id == run_id, Stage.name == name.value)
+            .values(state="ready", sent_at=func.now())
+        )
+        enqueue(session, name.task, run_id, project_id=project_id)
+
+
+def _left(session: Session, run_id: UUID) -> int:
+    query = select(func.count()).where(Stage.run_id == run_id, Stage.state != "succeeded")
+    return session.scalar(query) or 0
+
+
+def _cancel_unstarted(session: Session, run_id: UUID) -> None:
+    session.execute(
+        update(Stage)
+        .where(Stage.run_id == run_id, Stage.state.in_(["waiting", "ready"]))
+        .values(state="cancelled", finished_at=func.now())
+    )
+
+
+def _end_cancelled(session: Session, run_id: UUID) -> None:
+    running = select(func.count()).where(Stage.run_id == run_id, Stage.state == "running")
+    if not session.scalar(running):
+        jobs.end(session, run_id, "cancelled")
