@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, NullPool, create_engine
 
 from services.shared.db.base import Base
 
@@ -38,11 +38,11 @@ def drift(owner_url: str) -> list[object]:
 
 
 def _connected(url: str) -> Connection:
-    engine = create_engine(url)
-    return engine.connect()
+    return create_engine(url, poolclass=NullPool).connect()
 
 
 def _config(connection: Connection) -> Config:
-    config = Config(str(HERE / "alembic.ini"))
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
     config.attributes["connection"] = connection
     return config

@@ -181,9 +181,8 @@ def _fenced(session: Session, lease: StageLease, values: dict[str, Any]) -> None
 
 
 def _start_what_can(session: Session, *, run_id: UUID, project_id: UUID) -> None:
-    states = dict(
-        session.execute(select(Stage.name, Stage.state).where(Stage.run_id == run_id)).tuples()
-    )
+    rows = session.execute(select(Stage.name, Stage.state).where(Stage.run_id == run_id))
+    states = {row.name: row.state for row in rows}
     done = [name for name, state in states.items() if state == "succeeded"]
     waiting = [name for name, state in states.items() if state == "waiting"]
     for name in startable(done, waiting):

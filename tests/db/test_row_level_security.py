@@ -1,0 +1,83 @@
+"""A forgotten filter leaks nothing: the policies stand alone."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+
+from services.shared.db.base import Base
+from services.shared.db.session import unit_of_work
+from tests.db.conftest import make_dataset, make_project, make_run
+
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("connected")]
+TABLES = sorted(set(Base.metadata.tables) - {"prompts"})
+
+
+def test_no_service_role_may_bypass_row_level_security() -> None:
+    with unit_of_work() as session:
+        rows = session.execute(
+            text(
+                "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles"
+                " WHERE rolname IN ('winnow_app', 'winnow_ingest', 'winnow_owner')"
+            )
+        ).all()
+        me = session.scalar(text("SELECT current_user"))
+    assert {tuple(row) for row in rows} == {
+        ("winnow_app", False, False, False, False),
+        ("winnow_ingest", False, False, False, False),
+        ("winnow_owner", False, False, False, False),
+    }
+    assert me == "winnow_app"
+
+
+def test_every_table_but_the_prompts_has_forced_row_level_security() -> None:
+    with unit_of_work() as session:
+        forced = session.scalars(
+            text(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+                " AND relkind = 'r' AND relrowsecurity AND relforcerowsecurity"
+            )
+        ).all()
+    assert sorted(forced) == TABLES
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_without_a_filter_another_projects_rows_are_invisible(table: str) -> None:
+    mine, theirs = make_project("mine"), make_project("theirs")
+    make_run(mine, make_dataset(mine))
+    column = "id" if table == "projects" else "project_id"
+    with unit_of_work(theirs) as session:
+        seen = session.scalars(text(f"SELECT {column} FROM {table}")).all()
+    assert set(seen) <= {theirs}
+    with unit_of_work() as session:
+        assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+
+
+def test_a_row_cannot_be_written_into_another_project() -> None:
+    mine, theirs = make_project("mine"), make_project("theirs")
+    statement = text(
+        "INSERT INTO jobs (id, project_id, kind, state, progress)"
+        " VALUES (gen_random_uuid(), :project, 'run', 'queued', '{}')"
+    )
+    with pytest.raises(ProgrammingError, match="row-level security"), unit_of_work(mine) as session:
+        session.execute(statement, {"project": theirs})
+
+
+def test_a_dataset_cannot_be_tied_to_another_projects_run() -> None:
+    mine, theirs = make_project("mine"), make_project("theirs")
+    dataset = make_dataset(theirs)
+    with pytest.raises(DBAPIError, match="fk_"):
+        make_run(mine, dataset)
+
+
+def test_the_app_role_cannot_see_the_staging_schema() -> None:
+    with pytest.raises(ProgrammingError, match="permission denied for schema staging"):  # noqa: SIM117
+        with unit_of_work() as session:
+            session.execute(text("SELECT staging.open(gen_random_uuid(), 'users')"))
+
+
+def test_the_ingest_role_reads_no_table() -> None:
+    with (
+        pytest.raises(ProgrammingError, match="permission denied for table interactions"),
+        unit_of_work(setting="ingest_database_url") as session,
+    ):
+        session.execute(text("SELECT * FROM interactions"))
