@@ -1,0 +1,84 @@
+"""How well each training edge fits: low scores are suspicious.
+
+A model scores the edges it was trained on as if they were good, so the scores here either leave
+the edge itself out (`leave_one_out`), or never saw the edges (`text_cosine`); the pretrained
+model's own scores (`pair_scores`) are in sample and kept as an option. Every function returns
+one float64 per pair.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.sparse import csr_matrix
+from scipy.stats import rankdata
+from torch.nn.functional import normalize
+
+from services.recsys.data import Embeddings, Interactions, Ints
+from services.recsys.topk import ScoreBlock, blocks, cells
+
+Scores = npt.NDArray[np.float64]
+
+DIGITS = 9  # of a sum of cosines: what is exactly 0 on paper must tie at 0 here
+
+
+def leave_one_out(train: Interactions, *, block: int = 256) -> Scores:
+    """Return each edge's item-item co-occurrence with the rest of its user's history: (E,).
+
+    For the edge (u, i) this is the sum over u's other items j of cos(r_i, r_j), in the graph
+    without (u, i): u no longer counts in <r_i, r_j>, and i has one user less. Weights are not
+    used. Takes O(block * I) memory beside the (I, I) sparse co-occurrence counts.
+    """
+    ones = Interactions(train.users, train.items, train.n_users, train.n_items).csr()
+    ones = ones.astype(np.float64)
+    degrees = train.item_degrees().astype(np.float64)
+    shrink = 1.0 / np.sqrt(np.maximum(degrees, 1.0))  # |r_j|^-1, (I,)
+    scaled = csr_matrix(ones.multiply(shrink))  # (U, I)
+    raw = _at_edges(scaled, csr_matrix(ones.T @ ones), train, block)
+    own = np.asarray(scaled.sum(axis=1)).ravel()[train.users] - shrink[train.items]
+    itself = degrees * shrink  # j = i, which is no other item
+    support = raw - itself[train.items] - own
+    others = degrees[train.items] - 1.0  # |r_i|^2 without u
+    scores = np.where(others > 0, support / np.sqrt(np.maximum(others, 1.0)), 0.0)
+    return np.round(scores, DIGITS)
+
+
+def _at_edges(scaled: csr_matrix, together: csr_matrix, train: Interactions, block: int) -> Scores:
+    """Return (scaled @ together) at the edges, which lie in the order of users: (E,)."""
+    found = (
+        (scaled[users] @ together).toarray()[cells(scaled, users)]
+        for users in blocks(np.arange(train.n_users), block)
+    )
+    return np.concatenate([np.empty(0), *found])
+
+
+def pair_scores(score_block: ScoreBlock, *, users: Ints, items: Ints, block: int = 256) -> Scores:
+    """Return a model's score of each pair (n,), computed by blocks of distinct users."""
+    scores = np.empty(len(users), dtype=np.float64)
+    order = np.argsort(users, kind="stable")
+    distinct, starts = np.unique(users[order], return_index=True)
+    ends = np.append(starts[1:], len(users))
+    for places in blocks(np.arange(len(distinct)), block):
+        rows = order[starts[places[0]] : ends[places[-1]]]
+        dense = score_block(distinct[places])
+        scores[rows] = dense[np.searchsorted(distinct[places], users[rows]), items[rows]]
+    return scores
+
+
+def text_cosine(texts: Embeddings, *, users: Ints, items: Ints, block: int = 65_536) -> Scores:
+    """Return the cosine of each pair's text vectors, each side centred on its own mean: (n,).
+
+    Centring takes out what all profiles share ("this user enjoys ..."), which otherwise is most
+    of a sentence vector.
+    """
+    u, i = (normalize(side - side.mean(0), dim=1) for side in (texts.users, texts.items))
+    found = [np.empty(0)]
+    for rows in blocks(np.arange(len(users)), block):
+        left, right = torch.from_numpy(users[rows]), torch.from_numpy(items[rows])
+        found.append((u[left] * i[right]).sum(1).double().numpy())
+    return np.concatenate(found)
+
+
+def rank_average(*scores: Scores) -> Scores:
+    """Return the mean of each pair's ranks, scaled to (0, 1]; ties share their middle rank."""
+    mean: Scores = np.mean([rankdata(one) / len(one) for one in scores], axis=0)
+    return mean
