@@ -1,0 +1,188 @@
+"""The one training loop: Adam over shuffled pairs, stopped by validation only, resumable."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from services.recsys.checkpoint import Best, Epoch, Memory, load, save
+from services.recsys.data import Batch, Embeddings, Interactions
+from services.recsys.objective import Method
+from services.recsys.seeds import Seeds
+
+Validate = Callable[[Embeddings], float]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What training leaves; vectors on the CPU."""
+
+    embeddings: Embeddings  # of the best epoch; of the last one without validation
+    graph: str  # which of the method's served vectors they are
+    best_epoch: int  # from 0
+    best_value: float | None  # None without validation
+    epochs: tuple[Epoch, ...]
+    scores: npt.NDArray[np.float16]  # (epochs, E): y_ui of every train edge after each epoch
+    losses: npt.NDArray[np.float16]  # (epochs, E): L_rec of it, NaN where it was not trained on
+    finished: bool  # False where should_stop ended it
+
+
+def fit(  # noqa: PLR0913 - the loop's dials, all by keyword
+    method: Method,
+    train: Interactions,
+    *,
+    epochs: int,
+    batch_size: int,
+    lr: float,
+    seeds: Seeds,
+    validate: Validate | None = None,
+    patience: int | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    checkpoint_dir: Path | None = None,
+    resume: bool = True,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Fit:
+    """Train until the epochs are over, or `patience` of them brought no better validation.
+
+    `seeds` must be the ones the method was made with: checkpoints carry their states. With a
+    checkpoint_dir every finished epoch is on disk and a new call goes on after the last one;
+    on one machine with one thread it ends with the bytes of an unbroken run. `should_stop` is
+    asked before every batch; the epoch under way is then given up. A ValueError if stopped
+    before the first epoch ended, or if the checkpoint belongs to another plan.
+    """
+    optimizer = torch.optim.Adam(method.parameters(), lr=lr, fused=True)
+    pairs = len(method.pairs)
+    memory = Memory(plan={"batch_size": batch_size, "lr": lr, "pairs": pairs, "edges": len(train)})
+    if checkpoint_dir is not None and resume:
+        load(checkpoint_dir, memory, method, optimizer, seeds)
+    while len(memory.epochs) < epochs and not _stale(memory, patience):
+        began = time.perf_counter()
+        batches = _batches(method, batch_size, seeds.torch("batches"))
+        trained = _train(method, batches, optimizer, len(memory.epochs), should_stop)
+        if trained is None:
+            break
+        _close(memory, method, train, trained, validate, began)
+        if checkpoint_dir is not None:
+            save(checkpoint_dir, memory, method, optimizer, seeds)
+        if on_epoch is not None:
+            on_epoch(memory.epochs[-1])
+    return _result(memory, finished=len(memory.epochs) >= epochs or _stale(memory, patience))
+
+
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """One pass: mean terms, and every pair's loss in the order of the pairs."""
+
+    parts: dict[str, float]
+    losses: Tensor  # (P,) float32
+
+
+def _batches(method: Method, size: int, rng: torch.Generator) -> list[tuple[Tensor, Batch]]:
+    """The pairs in a fresh order, cut into batches, each with its pairs' positions."""
+    order = torch.randperm(len(method.pairs), generator=rng)
+    columns = [
+        torch.split(torch.from_numpy(column)[order].to(method.device), size)
+        for column in (method.pairs.users, method.pairs.items, method.pairs.values())
+    ]
+    places = torch.split(order.to(method.device), size)
+    return [(at, Batch(*batch)) for at, *batch in zip(places, *columns, strict=True)]
+
+
+def _train(
+    method: Method,
+    batches: list[tuple[Tensor, Batch]],
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+    should_stop: Callable[[], bool],
+) -> _Trained | None:
+    """One pass over the batches; None if it was told to stop."""
+    losses = torch.full((len(method.pairs),), torch.nan, device=method.device)
+    sums: dict[str, Tensor] = {}
+    for at, batch in batches:
+        if should_stop():
+            return None
+        loss = method.loss(batch, epoch)
+        optimizer.zero_grad()
+        loss.total().backward()  # type: ignore[no-untyped-call] # torch's own
+        optimizer.step()
+        losses[at] = loss.pairs
+        for name, part in loss.parts.items():
+            # summed on the device: reading a number here would wait for it every batch
+            sums[name] = sums.get(name, torch.zeros_like(part)) + part.detach()
+    return _Trained({name: float(s) / len(batches) for name, s in sums.items()}, losses.cpu())
+
+
+def _close(
+    memory: Memory,
+    method: Method,
+    train: Interactions,
+    trained: _Trained,
+    validate: Validate | None,
+    began: float,
+) -> None:
+    """Judge the epoch and remember it."""
+    served = {graph: vectors.to("cpu") for graph, vectors in method.served().items()}
+    graph, value = _choose(served, validate)
+    number = len(memory.epochs)
+    improved = _improves(value, memory.best)
+    if improved:
+        memory.best = Best(number, graph, value, _copy(served[graph]))
+    memory.scores.append(_edge_scores(next(iter(served.values())), train))
+    memory.losses.append(_edge_losses(method.pairs, trained.losses, train))
+    seconds = time.perf_counter() - began
+    memory.epochs.append(Epoch(number, trained.parts, value, graph, improved, seconds))
+
+
+def _choose(served: dict[str, Embeddings], validate: Validate | None) -> tuple[str, float | None]:
+    """The graph whose vectors validation prefers; the first on a tie or without validation."""
+    if validate is None:
+        return next(iter(served)), None
+    values = {graph: validate(vectors) for graph, vectors in served.items()}
+    graph = max(values, key=lambda name: values[name])
+    return graph, values[graph]
+
+
+def _improves(value: float | None, best: Best | None) -> bool:
+    return best is None or value is None or best.value is None or value > best.value
+
+
+def _stale(memory: Memory, patience: int | None) -> bool:
+    if patience is None or memory.best is None:
+        return False
+    return len(memory.epochs) - 1 - memory.best.epoch >= patience
+
+
+def _copy(vectors: Embeddings) -> Embeddings:
+    """Vectors that the next step cannot change: an MF serves its parameters themselves."""
+    return Embeddings(vectors.users.clone(), vectors.items.clone())
+
+
+def _edge_scores(vectors: Embeddings, train: Interactions) -> Tensor:
+    users, items = torch.from_numpy(train.users), torch.from_numpy(train.items)
+    return vectors.pairs(users=users, items=items).to(torch.float16)
+
+
+def _edge_losses(pairs: Interactions, losses: Tensor, train: Interactions) -> Tensor:
+    """Losses of the train edges among the pairs, NaN for the rest: (P,) -> (E,)."""
+    at = torch.from_numpy(pairs.locate(users=train.users, items=train.items))
+    return torch.where(at < 0, torch.nan, losses[at]).to(torch.float16)
+
+
+def _result(memory: Memory, *, finished: bool) -> Fit:
+    if memory.best is None:
+        raise ValueError("stopped before the first epoch ended")
+    return Fit(
+        embeddings=memory.best.embeddings,
+        graph=memory.best.graph,
+        best_epoch=memory.best.epoch,
+        best_value=memory.best.value,
+        epochs=tuple(memory.epochs),
+        scores=torch.stack(memory.scores).numpy(),
+        losses=torch.stack(memory.losses).numpy(),
+        finished=finished,
+    )

@@ -1,0 +1,1 @@
+"""One paper, one file: a Config in its symbols and a Method with its loss."""

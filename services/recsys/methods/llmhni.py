@@ -1,0 +1,232 @@
+"""LLMHNI: semantic hard negatives and logical denoising by an LLM (arXiv 2511.07295).
+
+L = L_rec + lambda_1 L_de + lambda_2 L_hal + reg (Eq. 23); docs/methods/llmhni.md maps equations
+to lines and tells where the paper is silent or read otherwise.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+from torch import Tensor
+
+from services.recsys.adjacency import Adjacency, edge_weights
+from services.recsys.augment import drop_edges
+from services.recsys.backbones import Backbone, Start, starting_vectors
+from services.recsys.data import Batch, Embeddings, Interactions, Signals
+from services.recsys.losses import infonce_in_batch, l2, weighted_mean
+from services.recsys.objective import Loss, Method
+from services.recsys.ranking import RankingLoss, bpr_pairs, scoring, softmax_pairs
+from services.recsys.samplers.semantic_hard import Pool, SemanticHard
+from services.recsys.samplers.shared import Shared
+from services.recsys.samplers.uniform import Uniform
+from services.recsys.seeds import Seeds
+
+
+@dataclass(frozen=True)
+class Config:
+    """The paper's symbols; `default` and `paper` are the two presets."""
+
+    d: int = 64
+    n_layers: int = 2  # L
+    epochs: int = 12
+    B: int = 2048
+    lr: float = 3e-3
+    start: Start = "svd"
+    loss: RankingLoss = "sampled_softmax"  # the paper's is bpr, Eq. 11
+    n_shared: int = 512  # shared negatives of the softmax
+    tau: float = 0.15  # of the softmax
+    M: int = 30  # fresh items that join a pool
+    K: int = 10  # members of a pool HN_u
+    pool: Pool = "softmax"
+    T: float = 0.25  # of pool="softmax"
+    lambda_1: float = 0.1  # of L_de
+    lambda_2: float = 0.1  # of L_hal
+    lambda_reg: float = 0.0
+    tau_de: float = 0.5
+    tau_hal: float = 0.5
+    rho: float = 0.2  # share of edges a view drops
+    positives: Literal["edges", "refined"] = "refined"  # pairs trained on: E as printed, or E'
+    contrast: Literal["batch", "sample"] = "batch"  # L_hal over the batch's nodes, or 10 % of all
+    n_contrast: int = 512  # pairs of a batch that enter L_de and, with contrast="batch", L_hal
+    semantic: bool = True  # off: uniform negatives (Table 2)
+    align: bool = True  # off: the sampler compares the texts unaligned (Table 2)
+    de: bool = True  # off: no L_de (Table 2)
+    hal: bool = True  # off: no L_hal (Table 2)
+
+    @classmethod
+    def default(cls) -> Self:
+        """What trains well in minutes on a CPU; measured in docs/methods/llmhni.md."""
+        return cls()
+
+    @classmethod
+    def paper(cls) -> Self:
+        """The printed recipe; L, the lambdas and taus are not printed: the grid's middle."""
+        return cls(
+            B=1024,
+            lr=1e-3,
+            epochs=200,
+            start="normal",
+            loss="bpr",
+            pool="relu",
+            lambda_1=0.5,
+            lambda_2=0.5,
+            tau_de=0.5,
+            tau_hal=0.5,
+            positives="edges",
+            n_contrast=1024,
+            lambda_reg=1e-4,
+        )
+
+
+class LLMHNI(Method):
+    """A backbone trained on G and G' together.
+
+    Parts of the signals may be missing: with no G', G' = G; with no texts, negatives are
+    uniform. A backbone without a graph (MF) has no L_de and no L_hal.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        backbone: type[Backbone],
+        train: Interactions,
+        signals: Signals,
+        *,
+        seeds: Seeds,
+        device: torch.device,
+    ) -> None:
+        super().__init__()
+        self.config, self.device = config, device
+        refined = train if signals.refined is None else signals.refined
+        self.pairs = refined if config.positives == "refined" else train
+        union = train.union(refined)
+        self._graphs = _Graphs(union, train, signals.refined, device)
+        X = starting_vectors(train, d=config.d, start=config.start, seeds=seeds)
+        self.backbone = backbone(self._graphs.structure, X, n_layers=config.n_layers)
+        self._views = seeds.torch("views", device=device)
+        rng = seeds.torch("negatives", device=device)
+        taken = union if signals.hard is None else union.union(signals.hard)
+        self._uniform = Uniform(taken, rng=rng)
+        self._shared = Shared(taken, n=config.n_shared, rng=rng)
+        self.hard = self._semantic(signals, rng)
+
+    def loss(self, batch: Batch, epoch: int) -> Loss:  # noqa: ARG002 - no schedule
+        """Eq. 23 on a batch; the parts carry their weights already."""
+        config, graphs = self.config, self._graphs
+        z = self.backbone.embeddings(graphs.G)
+        pairs = self._rec(z, batch)
+        parts = {"rec": weighted_mean(pairs, batch.weights)}
+        if config.de and self.backbone.uses_graph:
+            z_ = z if graphs.same else self.backbone.embeddings(graphs.G_)
+            parts["de"] = config.lambda_1 * self._de(z, z_, batch)
+        if config.hal and self.backbone.uses_graph:
+            parts["hal"] = config.lambda_2 * self._hal(batch)
+        X = self.backbone.ego()
+        parts["reg"] = config.lambda_reg * l2(X.users[batch.users], X.items[batch.items])
+        return Loss(parts, pairs.detach())
+
+    @torch.no_grad()
+    def served(self) -> dict[str, Embeddings]:
+        """Z from G and, where there is one, z' from G'."""
+        graphs = {"raw": self._graphs.G}
+        if self.backbone.uses_graph and not self._graphs.same:
+            graphs["refined"] = self._graphs.G_
+        return {
+            name: self._scoring(self.backbone.embeddings(entries).detach())
+            for name, entries in graphs.items()
+        }
+
+    def _rec(self, z: Embeddings, batch: Batch) -> Tensor:
+        """L_rec per pair: BPR against a semantic hard negative (Eq. 11), or the softmax."""
+        hard = None
+        if self.hard is not None:
+            hard = self.hard.draw(batch.users, self._scoring(z.detach()))
+        if self.config.loss == "sampled_softmax":
+            shared = self._shared.draw(batch.users)
+            return softmax_pairs(z, batch, shared, tau=self.config.tau, hard=hard)
+        if hard is None:
+            hard = self._uniform.draw(batch.users, n=1).squeeze(1)
+        return bpr_pairs(z, batch, hard)
+
+    def _de(self, z: Embeddings, z_: Embeddings, batch: Batch) -> Tensor:
+        """Cross-graph alignment (Eq. 18-19): z'_u towards z_i and z'_i towards z_u."""
+        n = self.config.n_contrast
+        users, items, weights = batch.users[:n], batch.items[:n], batch.weights[:n]
+        tau = self.config.tau_de
+        of_users = infonce_in_batch(
+            anchors=z_.users[users], positives=z.items[items], tau=tau, same=items
+        )
+        of_items = infonce_in_batch(
+            anchors=z_.items[items], positives=z.users[users], tau=tau, same=users
+        )
+        return weighted_mean(of_users + of_items, weights)
+
+    def _hal(self, batch: Batch) -> Tensor:
+        """Hallucination-robust contrast (Eq. 20-22): one view of G against one of G'."""
+        first, second = (
+            self.backbone.embeddings(entries)
+            for entries in self._graphs.views(rho=self.config.rho, rng=self._views)
+        )
+        users, items = self._contrasted(batch)
+        tau = self.config.tau_hal
+        of_users = infonce_in_batch(
+            anchors=first.users[users], positives=second.users[users], tau=tau
+        )
+        of_items = infonce_in_batch(
+            anchors=first.items[items], positives=second.items[items], tau=tau
+        )
+        return of_users.mean() + of_items.mean()
+
+    def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Distinct users and items of L_hal."""
+        if self.config.contrast == "batch":
+            n = self.config.n_contrast
+            return torch.unique(batch.users[:n]), torch.unique(batch.items[:n])
+        users, items = (
+            torch.randperm(n, generator=self._views, device=self.device)[: max(1, n // 10)]
+            for n in (self.pairs.n_users, self.pairs.n_items)
+        )
+        return users, items
+
+    def _scoring(self, z: Embeddings) -> Embeddings:
+        return scoring(z, loss=self.config.loss, tau=self.config.tau)
+
+    def _semantic(self, signals: Signals, rng: torch.Generator) -> SemanticHard | None:
+        config = self.config
+        texts = signals.aligned if config.align else signals.texts
+        if not config.semantic or texts is None:
+            return None
+        return SemanticHard(
+            self._uniform,
+            texts.to(self.device),
+            K=config.K,
+            M=config.M,
+            rule=config.pool,
+            T=config.T,
+            rng=rng,
+        )
+
+
+class _Graphs:
+    """G and G' as weights on one structure."""
+
+    def __init__(
+        self,
+        union: Interactions,
+        train: Interactions,
+        refined: Interactions | None,
+        device: torch.device,
+    ) -> None:
+        self.structure = Adjacency.of(union).to(device)
+        self.same = refined is None
+        self._a = edge_weights(union, train).to(device)
+        self._a_ = self._a if refined is None else edge_weights(union, refined).to(device)
+        self.G = self.structure.normalise(self._a)  # (2E,)
+        self.G_ = self.structure.normalise(self._a_)  # (2E,)
+
+    def views(self, *, rho: float, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Fresh edge-dropped and re-normalised views of G and of G'."""
+        first = drop_edges(self._a, rho=rho, rng=rng)
+        second = drop_edges(self._a_, rho=rho, rng=rng)
+        return self.structure.normalise(first), self.structure.normalise(second)

@@ -1,0 +1,1 @@
+"""Samplers draw negatives: items a user has not taken."""
