@@ -1,0 +1,142 @@
+"""The `winnow` command: each failure is one sentence with an exit code of its own."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from winnow import cli, errors
+from winnow.errors import ApiRefusedError, NotRunningError, UnsupportedPlatformError
+from winnow.host import check_platform
+from winnow.rest import Rest
+
+Served = tuple[Rest, list[tuple[str, str, Any]]]
+
+KEYS = [
+    {"id": "0199-1", "prefix": "abcd", "name": "a"},
+    {"id": "0199-2", "prefix": "efgh", "name": "b"},
+]
+
+
+class FakeApi(BaseHTTPRequestHandler):
+    """Answers as the contract says, with one key a page; remembers what it was asked."""
+
+    seen: ClassVar[list[tuple[str, str, Any]]]
+
+    def do_GET(self) -> None:
+        second = "page_token=next" in self.path
+        page = {"keys": [KEYS[int(second)]], "next_page_token": None if second else "next"}
+        self.answer(200, page)
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.seen.append(("POST", self.path, body))
+        if body["name"] == "taken":
+            problem = {"code": "PROJECT_EXISTS", "detail": "there is one of this name"}
+            self.answer(409, problem)
+        else:
+            self.answer(201, {"id": "0199-3", "key": "wn_ijkl_secret"})
+
+    def do_DELETE(self) -> None:
+        self.seen.append(("DELETE", self.path, self.headers["Authorization"]))
+        self.send_response(204)
+        self.end_headers()
+
+    def answer(self, status: int, body: object) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def api() -> Iterator[Served]:
+    FakeApi.seen = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), FakeApi) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield Rest(f"http://127.0.0.1:{server.server_port}", operator_key="op"), FakeApi.seen
+        server.shutdown()
+
+
+def test_a_key_is_made_for_a_project_with_a_role(api: Served) -> None:
+    rest, seen = api
+    created = rest.create_key(project_id="p", name="shop", role="write")
+    assert created["key"] == "wn_ijkl_secret"
+    assert seen == [("POST", "/v1/keys", {"project_id": "p", "name": "shop", "role": "write"})]
+
+
+@pytest.mark.parametrize("named", ["efgh", "wn_efgh", "wn_efgh_secret"])
+def test_a_key_is_revoked_by_its_prefix_found_on_any_page(api: Served, named: str) -> None:
+    rest, seen = api
+    assert rest.revoke_key(named) == "0199-2"
+    assert seen == [("DELETE", "/v1/keys/0199-2", "Bearer op")]
+
+
+def test_a_refusal_quotes_the_problem(api: Served) -> None:
+    rest, _ = api
+    with pytest.raises(ApiRefusedError, match="409 PROJECT_EXISTS: there is one of this name"):
+        rest.create_project("taken")
+
+
+def test_an_unknown_prefix_revokes_nothing(api: Served) -> None:
+    rest, seen = api
+    with pytest.raises(ApiRefusedError, match="No key begins with 'zzzz'"):
+        rest.revoke_key("zzzz")
+    assert seen == []
+
+
+def test_an_api_that_is_away_is_told_as_such(free_port: int) -> None:
+    with pytest.raises(NotRunningError, match="does not answer"):
+        Rest(f"http://127.0.0.1:{free_port}", operator_key="op").create_project("p")
+
+
+def test_commands_that_need_a_running_stack_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.run(["--home", str(tmp_path / "none"), "project", "create", "shop"])
+    assert code == NotRunningError.exit_code
+    assert "start the stack with `winnow up`" in capsys.readouterr().err
+
+
+def test_down_and_status_without_a_stack_make_no_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "none"
+    assert cli.run(["--home", str(home), "down"]) == 0
+    assert cli.run(["--home", str(home), "status"]) == 0
+    assert capsys.readouterr().out.startswith("nothing is running")
+    assert not home.exists()
+
+
+def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["fly"]) == 2
+    assert "No such command 'fly'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ({"system": "Darwin"}, "runs on Linux, not on macOS"),
+        ({"system": "Windows"}, "runs on Linux, not on Windows"),
+        ({"machine": "riscv64"}, "no embedded servers for riscv64"),
+        ({"libc": ""}, "built for glibc.*musl"),
+    ],
+)
+def test_an_unsupported_host_gets_a_clear_word(host: dict[str, str], sentence: str) -> None:
+    supported = {"system": "Linux", "machine": "x86_64", "libc": "glibc"}
+    check_platform(**supported)
+    with pytest.raises(UnsupportedPlatformError, match=sentence):
+        check_platform(**{**supported, **host})
+
+
+def test_every_failure_has_an_exit_code_of_its_own() -> None:
+    kinds: list[type[errors.StackError]] = [errors.StackError, *errors.StackError.__subclasses__()]
+    codes = [kind.exit_code for kind in kinds]
+    assert sorted(codes) == [1, 3, 4, 5, 6, 7, 8, 9, 10]

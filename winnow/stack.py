@@ -1,0 +1,192 @@
+"""The embedded stack: bring it up, look at it, take it down; each step is safe to repeat."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from winnow import memory, processes, records
+from winnow.errors import NotRunningError
+from winnow.home import Home
+from winnow.host import GIB, check_platform, check_space, inherited
+from winnow.interruption import noticed
+from winnow.plan import Plan
+from winnow.records import Record
+from winnow.starting import Start
+from winnow.waiting import tail
+
+SERVERS = ("valkey", "postgres")  # they go last: the others may still have something to write
+DEFAULT_HOME = ".winnow"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoints:
+    """Where the running stack is spoken to; `pids` is by process name."""
+
+    api_url: str
+    llm_url: str
+    operator_key: str
+    pids: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessStatus:
+    """One process: `state` is running, stopped (never started, or ended by `down`) or died."""
+
+    name: str
+    pid: int | None
+    state: str
+    port: int | None
+    since: datetime | None
+    pss_bytes: int
+
+
+class Stack:
+    """All processes of Winnow on this machine, with their state in one private folder."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        plan: Plan | None = None,
+        least_space: int = GIB,
+        tell: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        """Describe a stack; nothing is started or made yet.
+
+        Args:
+            home: the private folder; made by `up`, mode 0700.
+            settings: WINNOW_* variables for the services; they win over the environment's.
+            plan: what the stack consists of.
+            least_space: bytes that must be free below `home`.
+            tell: is given one line for each step of `up`.
+        """
+        self.home = Home(home.absolute())
+        own = {name: value for name, value in inherited().items() if name.startswith("WINNOW_")}
+        own.pop("WINNOW_HOME", None)
+        self._given = {**own, **(settings or {})}
+        self._plan = plan or Plan()
+        self._least_space = least_space
+        self._tell = tell
+
+    def __enter__(self) -> Self:
+        """Bring the stack up."""
+        self.up()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        """Take the stack down, whatever happened."""
+        self.down()
+
+    def up(self) -> Endpoints:
+        """Start what does not run yet and wait until all of it serves.
+
+        Interrupted or failed, it ends what this very call had started.
+
+        Raises:
+            StackError: one of its kinds, each with a sentence and an exit code of its own.
+        """
+        check_platform()
+        self.home.create()
+        check_space(self.home.folder, least=self._least_space)
+        with self.home.locked(), noticed() as interruption:
+            start = Start(self.home, self._given, self._plan, self._tell, interruption)
+            try:
+                start.run()
+            except BaseException:
+                self._end(start.started)
+                raise
+        return self._endpoints(start.env)
+
+    def down(self) -> list[str]:
+        """End every process that `up` started, in order; return their names."""
+        if not self.home.exists:
+            return []
+        with self.home.locked():
+            return self._end(self._records())
+
+    def status(self) -> list[ProcessStatus]:
+        """Tell how each process is, the servers first."""
+        names = [*reversed(SERVERS), *(service.name for service in self._plan.services)]
+        known = {record.name: record for record in self._records()}
+        return [_status(name, known.get(name)) for name in names]
+
+    def died(self) -> list[str]:
+        """Return the names of processes that ended unasked."""
+        return [record.name for record in self._records() if not record.alive]
+
+    def logs(self, name: str, *, lines: int = 100) -> str:
+        """Return the last lines that a process wrote.
+
+        Raises:
+            NotRunningError: no such process was ever started here.
+        """
+        path = self.home.log(name)
+        if not path.is_file():
+            known = ", ".join(log.stem for log in self.home.logs())
+            raise NotRunningError(f"There is no log of {name!r} here; there is: {known or 'none'}.")
+        return "\n".join(tail(path.read_text(encoding="utf-8", errors="replace"), lines=lines))
+
+    def pss_bytes(self) -> int:
+        """Return the memory of all processes and their children, shared pages counted once."""
+        return sum(memory.pss_bytes(record) for record in self._records())
+
+    @property
+    def operator_key(self) -> str:
+        """The key that makes projects and keys."""
+        return self._given.get("WINNOW_OPERATOR_KEY") or self.home.secret("operator")
+
+    @property
+    def api_url(self) -> str:
+        """Where the api of the running stack listens.
+
+        Raises:
+            NotRunningError: it does not run.
+        """
+        record = records.load_running(self.home.run, "api")
+        if record is None:
+            raise NotRunningError("The api does not run: start the stack with `winnow up`.")
+        return f"http://127.0.0.1:{record.port}"
+
+    def _records(self) -> list[Record]:
+        return records.load_all(self.home.run)
+
+    def _end(self, ending: list[Record]) -> list[str]:
+        servers = [record for record in ending if record.name in SERVERS]
+        services = [record for record in ending if record.name not in SERVERS]
+        for group in (services, servers):
+            processes.stop(group, patience=self._plan.grace)
+            for record in group:
+                records.forget(self.home.run, record.name)
+        return [record.name for record in (*services, *servers)]
+
+    def _endpoints(self, env: Mapping[str, str]) -> Endpoints:
+        return Endpoints(
+            api_url=f"http://127.0.0.1:{env['WINNOW_API_PORT']}",
+            llm_url=env["WINNOW_LLM__BASE_URL"],
+            operator_key=env["WINNOW_OPERATOR_KEY"],
+            pids={record.name: record.pid for record in self._records()},
+        )
+
+
+def _status(name: str, record: Record | None) -> ProcessStatus:
+    if record is None:
+        return ProcessStatus(
+            name=name, pid=None, state="stopped", port=None, since=None, pss_bytes=0
+        )
+    return ProcessStatus(
+        name=name,
+        pid=record.pid,
+        state="running" if record.alive else "died",
+        port=record.port,
+        since=datetime.fromtimestamp(record.since, tz=UTC),
+        pss_bytes=memory.pss_bytes(record),
+    )
