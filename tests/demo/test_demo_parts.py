@@ -70,10 +70,10 @@ def test_hits_at_a_cut_inside_a_tie_are_their_expectation() -> None:
 
 def test_the_account_by_hand() -> None:
     verdicts = [
-        verdict("u1", "rare", "noise", score=0.9, labels="LL"),
-        verdict("u1", "hit", "unsure", score=0.8, labels="MM"),
-        verdict("u1", "b", "noise", score=0.7, labels="ML"),
-        verdict("u2", "b", "hard", score=0.6, labels="HH"),
+        verdict("u1", "rare", "noise", score=-0.9, labels="LL"),
+        verdict("u1", "hit", "unsure", score=-0.8, labels="MM"),
+        verdict("u1", "b", "noise", score=-0.7, labels="ML"),
+        verdict("u2", "b", "hard", score=-0.6, labels="HH"),
         verdict("u9", "new", "hard", score=0.5, labels="HH") | {"edge": False},
     ]
     catch = account(TRUTH, verdicts)
@@ -88,8 +88,8 @@ def test_the_account_by_hand() -> None:
     assert (score.auc_rated, score.precision, score.recall) == (1.0, 1.0, 1.0)
     # degrees rare 1, b 2, hit 3: the two rarest are `rare` and one of the two `b`
     assert (item.precision, item.recall) == (0.5, 0.5)
-    # u1 has three edges, two of them noise; two flagged out of these three
-    assert user.precision == pytest.approx(2 / 3)
+    # u3 has one edge and u2 two, all true: the two flagged hold no noise
+    assert user.precision == 0.0
 
 
 def test_a_missing_word_counts_as_no_evidence() -> None:
@@ -102,10 +102,10 @@ def test_a_missing_word_counts_as_no_evidence() -> None:
 
 def test_flagged_rows_are_the_worst_of_different_users_first() -> None:
     rows = [
-        verdict("u1", "a", "noise", score=0.9),
-        verdict("u1", "b", "noise", score=0.8),
-        verdict("u2", "c", "noise", score=0.3),
-        verdict("u2", "d", "hard", score=1.0, labels="HH"),
+        verdict("u1", "a", "noise", score=0.1),
+        verdict("u1", "b", "noise", score=0.2),
+        verdict("u2", "c", "noise", score=0.7),
+        verdict("u2", "d", "hard", score=0.0, labels="HH"),
     ]
     assert [row["item_id"] for row in flagged(rows, "noise", count=5)] == ["a", "c", "b"]
     assert most_flagged_users(rows) == ["u1", "u2"]

@@ -55,7 +55,7 @@ def read_truth(path: Path) -> dict[Pair, str]:
 def account(truth: dict[Pair, str], verdicts: list[dict[str, Any]]) -> Catch:
     """Return what the verdicts caught of the truth.
 
-    The degree rows flag as many edges as the verdicts do, the rarest item (busiest user) first.
+    The degree rows flag as many edges as the verdicts do, the lowest degree first.
     """
     pairs = sorted(truth)
     noise = np.array([truth[pair] in NOISE_KINDS for pair in pairs])
@@ -87,6 +87,11 @@ def doubt(row: dict[str, Any] | None) -> float:
     return sum(DOUBT.get(label or "Mid", 1.0) for label in labels)
 
 
+def suspicion_of(row: dict[str, Any]) -> float:
+    """Return an edge's suspicion, high is suspicious: its out-of-sample score is low."""
+    return -float(row["score"])
+
+
 def _is_flagged(row: dict[str, Any] | None) -> bool:
     return row is not None and row["verdict"] == "noise"
 
@@ -94,12 +99,12 @@ def _is_flagged(row: dict[str, Any] | None) -> bool:
 def _baselines(pairs: list[Pair], rows: dict[Pair, dict[str, Any]]) -> dict[str, Scores]:
     items = Counter(item for _, item in pairs)
     users = Counter(user for user, _ in pairs)
-    scores = {pair: float(row["score"]) for pair, row in rows.items()}
+    scores = {pair: suspicion_of(row) for pair, row in rows.items()}
     lowest = min(scores.values(), default=0.0) - 1.0
     return {
         "the candidate score alone": np.array([scores.get(pair, lowest) for pair in pairs]),
         "item degree alone": np.array([-float(items[item]) for _, item in pairs]),
-        "user degree alone": np.array([float(users[user]) for user, _ in pairs]),
+        "user degree alone": np.array([-float(users[user]) for user, _ in pairs]),
     }
 
 

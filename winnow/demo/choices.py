@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from winnow.demo.caught import suspicion_of
+
 Json = dict[str, Any]
 TRIED_USERS = 20
 TOP = 5
@@ -24,7 +26,7 @@ class SideBySide:
 def flagged(verdicts: list[Json], verdict: str, *, count: int) -> list[Json]:
     """Return edges of a verdict, the most suspicious first, of different users where it can."""
     rows = [row for row in verdicts if row["edge"] and row["verdict"] == verdict]
-    rows.sort(key=lambda row: (-float(row["score"]), row["user_id"], row["item_id"]))
+    rows.sort(key=lambda row: (-suspicion_of(row), row["user_id"], row["item_id"]))
     firsts: dict[str, Json] = {}
     for row in rows:
         firsts.setdefault(row["user_id"], row)

@@ -55,7 +55,7 @@ def run(client: Client, dataset_id: str, source: Source, *, seed: int, show: Sho
         dataset_id,
         method="llmhni",
         backbone="lightgcn",
-        params={},
+        params=source.params,
         seed=seed,
         budget_pairs=source.budget_pairs,
     )

@@ -15,6 +15,7 @@ CSV, NDJSON = "text/csv", "application/x-ndjson"
 # What fits the time that a person waits on two cores: 5 minutes for the shop, 60 for real data.
 SHOP_PAIRS = 6_000
 DATA_PAIRS = 20_000
+SHOP_PARAMS: dict[str, int] = {"n1": 2, "n2": 4}  # per user; ask more of the edges there are
 NEEDED = ("interactions.parquet", "items.jsonl.gz", "users.jsonl.gz")
 
 
@@ -37,6 +38,7 @@ class Source:
     uploads: tuple[Upload, ...]
     titles: dict[str, str]
     truth: Path | None
+    params: dict[str, int]
     budget_pairs: int
 
 
@@ -50,6 +52,7 @@ def bookshop(folder: Path, *, seed: int) -> Source:
         uploads=tuple(_plain(kind, folder / UPLOADED[kind], types[kind]) for kind in types),
         titles=titles_of(folder / UPLOADED["items"]),
         truth=folder / TRUTH,
+        params=SHOP_PARAMS,
         budget_pairs=SHOP_PAIRS,
     )
 
@@ -74,6 +77,7 @@ def real_data(folder: Path) -> Source:
         ),
         titles=titles_of(items),
         truth=None,
+        params={},
         budget_pairs=DATA_PAIRS,
     )
 
