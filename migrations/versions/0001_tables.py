@@ -314,9 +314,7 @@ def upgrade() -> None:
             "view",
             "content_sha256",
             "repeat",
-            name=op.f(
-                "uq_ratings_project_id_dataset_id_user_id_item_id_view_content_sha256_repeat"
-            ),
+            name=op.f("uq_ratings_question"),
         ),
     )
     op.create_table(

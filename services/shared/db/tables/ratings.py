@@ -92,7 +92,14 @@ class Rating(Base):
         CheckConstraint("view IN ('user', 'item')", name="view"),
         CheckConstraint("label IN ('High', 'Mid', 'Low', 'unparsed')", name="label"),
         UniqueConstraint(
-            "project_id", "dataset_id", "user_id", "item_id", "view", "content_sha256", "repeat"
+            "project_id",
+            "dataset_id",
+            "user_id",
+            "item_id",
+            "view",
+            "content_sha256",
+            "repeat",
+            name="uq_ratings_question",
         ),
     )
 

@@ -1,0 +1,55 @@
+"""Usage: one row an attempt, also a failed one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from services.shared.db.tables import Usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What one attempt at a call came to; tokens are None where the endpoint named none."""
+
+    kind: str  # chat, embedding
+    model: str
+    status: str
+    attempt: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    latency_ms: float | None
+
+
+def add(
+    session: Session,
+    attempts: Sequence[Attempt],
+    *,
+    project_id: UUID,
+    run_id: UUID,
+    batch_id: UUID | None = None,
+) -> None:
+    """Keep the attempts."""
+    fixed = {"project_id": project_id, "run_id": run_id, "batch_id": batch_id}
+    if attempts:
+        session.execute(insert(Usage), [{**vars(attempt), **fixed} for attempt in attempts])
+
+
+def of_run(session: Session, run_id: UUID) -> dict[str, dict[str, int]]:
+    """Return requests, prompt_tokens and completion_tokens of the run, by model."""
+    query = select(
+        Usage.model,
+        func.count().label("requests"),
+        func.coalesce(func.sum(Usage.prompt_tokens), 0).label("prompt_tokens"),
+        func.coalesce(func.sum(Usage.completion_tokens), 0).label("completion_tokens"),
+    ).where(Usage.run_id == run_id)
+    return {
+        row.model: {
+            "requests": row.requests,
+            "prompt_tokens": int(row.prompt_tokens),
+            "completion_tokens": int(row.completion_tokens),
+        }
+        for row in session.execute(query.group_by(Usage.model))
+    }
