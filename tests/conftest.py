@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from migrations import bootstrap, run
 from tests import databases
 from tests.databases import PASSWORDS, Database
 from winnow.embedded import ports
@@ -15,6 +16,7 @@ from winnow.embedded.launch import launched
 from winnow.embedded.postgres import Postgres
 from winnow.embedded.valkey import Valkey
 
+TEMPLATE = "winnow_template"
 ENVIRONMENT = os.environ  # noqa: TID251 - this is where tests are kept apart from it
 
 # Before torch or numpy load: two test processes on two cores, one thread each.
@@ -60,11 +62,9 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template_database(postgres_server: str) -> Database:
     """A migrated database that is only ever cloned."""
-    from migrations import bootstrap, run  # noqa: PLC0415 - most tests need no migrations
-
-    database = databases.on_server(postgres_server, "winnow_template")
     bootstrap.create_roles(postgres_server, PASSWORDS)
-    bootstrap.create_database(postgres_server, database.name)
+    bootstrap.create_database(postgres_server, TEMPLATE)
+    database = databases.on_server(postgres_server, TEMPLATE)
     run.upgrade(database.owner_url)
     return database
 
@@ -75,6 +75,7 @@ def database(
 ) -> Iterator[Database]:
     """A fresh, migrated, empty database for this test file: commits are allowed."""
     name = re.sub(r"\W+", "_", Path(request.path).stem.lower())
-    clone = databases.create(postgres_server, f"winnow_{name}", template=template_database.name)
+    clone = databases.clone(template_database, f"winnow_{name}")
+    bootstrap.create_database(postgres_server, clone.name)  # what a template does not hand on
     yield clone
     databases.drop(clone)

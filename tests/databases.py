@@ -45,13 +45,12 @@ def on_server(admin_url: str, name: str) -> Database:
     return Database(name=name, admin_url=re.sub(r"/[^/]*$", f"/{name}", admin_url))
 
 
-def create(admin_url: str, name: str, *, template: str | None = None) -> Database:
-    """Create a database, owned by winnow_owner when cloned, and return it."""
-    statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-    if template is not None:
-        statement += sql.SQL(" TEMPLATE {} OWNER winnow_owner").format(sql.Identifier(template))
-    _execute(admin_url, statement)
-    return on_server(admin_url, name)
+def clone(template: Database, name: str) -> Database:
+    """Create a database that equals the template and return it."""
+    names = (sql.Identifier(name), sql.Identifier(template.name))
+    server = on_server(template.admin_url, "postgres").admin_url
+    _execute(server, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+    return on_server(server, name)
 
 
 def drop(database: Database) -> None:
