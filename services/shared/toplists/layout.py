@@ -15,6 +15,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from zlib import crc32
 
@@ -86,6 +87,10 @@ def id_hash(ident: bytes) -> int:
     return int.from_bytes(blake2b(ident, digest_size=8).digest(), "little")
 
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_quoted = lru_cache(maxsize=65_536)(_encode)  # popular items stand in most lists
+
+
 def encode_fragment(rank: int, item_id: str, score: float, reasons: Sequence[str]) -> bytes:
     """Return one item of an answer as JSON; scores keep the seven digits of a float32.
 
@@ -93,13 +98,11 @@ def encode_fragment(rank: int, item_id: str, score: float, reasons: Sequence[str
     """
     if not math.isfinite(score):
         raise InvalidError(f"The score of item {item_id!r} is not a finite number.")
-    item = {
-        "item_id": item_id,
-        "score": float(f"{score:.7g}"),
-        "rank": rank,
-        "reasons": list(reasons),
-    }
-    return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
+    short = float(f"{score:.7g}")
+    why = _encode(list(reasons)) if reasons else "[]"
+    return (
+        f'{{"item_id":{_quoted(item_id)},"score":{short!r},"rank":{rank},"reasons":{why}}}'
+    ).encode()
 
 
 def encode_record(ident: bytes, entries: Sequence[Entry]) -> bytes:
