@@ -38,8 +38,8 @@ def leave_one_out(train: Interactions, *, block: int = 256) -> Scores:
     itself = degrees * shrink  # j = i, which is no other item
     support = raw - itself[train.items] - own
     others = degrees[train.items] - 1.0  # |r_i|^2 without u
-    scores = np.where(others > 0, support / np.sqrt(np.maximum(others, 1.0)), 0.0)
-    return np.round(scores, DIGITS)
+    scores: Scores = np.where(others > 0, support / np.sqrt(np.maximum(others, 1.0)), 0.0)
+    return scores.round(DIGITS)
 
 
 def _at_edges(scaled: csr_matrix, together: csr_matrix, train: Interactions, block: int) -> Scores:
