@@ -1,0 +1,1 @@
+"""Derives the rater's centres and cuts again from rated pairs, and says how good they are."""

@@ -1,0 +1,80 @@
+"""python -m services.local_llm.calibrate: derive the constants again and print the difference."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from services.local_llm.calibrate.centres import derive_centres
+from services.local_llm.calibrate.gold import Rated, Shop, load_gold, load_shop, sample
+from services.local_llm.calibrate.gold import unseen_pairs as read_unseen
+from services.local_llm.calibrate.measures import matching_cuts
+from services.local_llm.calibrate.report import Scores, print_held_out, print_unseen, score_all
+from services.local_llm.calibration import THRESHOLDS, Thresholds, load_centres, save_centres
+from services.local_llm.encoder import Encoder, load_encoder
+from services.local_llm.hashed import HashedTfIdf, document_frequencies, save_idf
+from services.local_llm.scores import Centres
+
+FOLDER = click.Path(exists=True, path_type=Path)
+
+
+@click.command()
+@click.option("--gold", type=FOLDER, required=True, help="ratings.jsonl, or its folder")
+@click.option("--data", type=FOLDER, required=True, help="the texts that the ratings speak of")
+@click.option("--unseen", type=FOLDER, help="a dataset folder of another kind of shop, to check on")
+@click.option("--hashed", is_flag=True, help="calibrate the fallback encoder instead")
+@click.option("--write", is_flag=True, help="replace the centres (and idf) that ship")
+def main(*, gold: Path, data: Path, unseen: Path | None, hashed: bool, write: bool) -> None:
+    """Fit on one half of the readers, report on the other; about a minute of one core."""
+    torch.set_num_threads(1)
+    shop = load_shop(data)
+    encoder = _fallback(shop, write=write) if hashed else load_encoder()
+    rated = load_gold(gold, shop)
+    centres = derive_centres(encoder, shop, [r.item.asked for r in rated if r.fitted])
+    if write:
+        click.echo(f"wrote {save_centres(encoder.name, centres)}")
+    scores = score_all(encoder, centres, [(r.user, r.item) for r in rated])
+    thresholds = _derive_thresholds(rated, scores)
+    _print_difference(encoder, centres, thresholds)
+    print_held_out(rated, scores, thresholds)
+    if unseen is not None:
+        pairs = read_unseen(unseen, 300)
+        views = [(user, item) for user, item, _ in pairs]
+        truth = np.array([true for *_, true in pairs])
+        print_unseen(truth, score_all(encoder, centres, views), thresholds)
+
+
+def _fallback(shop: Shop, *, write: bool) -> Encoder:
+    idf = document_frequencies(sample(shop.items, 5_000) + sample(shop.users, 5_000))
+    if write:
+        click.echo(f"wrote {save_idf(idf)}")
+    return HashedTfIdf(idf)
+
+
+def _derive_thresholds(rated: list[Rated], scores: Scores) -> Thresholds:
+    fitted = np.array([r.fitted for r in rated])
+    said = {view: [r.said[view] for r in rated if r.fitted] for view in ("user", "item")}
+    return Thresholds(
+        user=matching_cuts(scores.user[fitted], said["user"]),
+        item=matching_cuts(scores.item[fitted], said["item"]),
+    )
+
+
+def _print_difference(encoder: Encoder, centres: Centres, found: Thresholds) -> None:
+    click.echo(f"encoder {encoder.name}")
+    kept = load_centres(encoder.name)
+    for role in ("user", "item"):
+        gap = np.abs(getattr(kept, role) - getattr(centres, role)).max()
+        click.echo(f"centres {role}: largest difference to what ships {gap:.1e}")
+    gap = abs(kept.shelf_likeness - centres.shelf_likeness)
+    click.echo(f"shelf likeness {centres.shelf_likeness:.4f}, difference {gap:.1e}")
+    for view, ours in asdict(THRESHOLDS[encoder.name]).items():
+        for name, value in ours.items():
+            new = asdict(found)[view][name]
+            click.echo(f"{view}.{name}: ships {value:.3f}, derived {new:.3f}, {new - value:+.3f}")
+
+
+if __name__ == "__main__":
+    main()

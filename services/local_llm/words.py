@@ -1,0 +1,54 @@
+"""Words of a text, the telling ones that two texts share, and what cannot be read at all."""
+
+import re
+from collections.abc import Iterable
+from importlib.resources import files
+
+_WORD = re.compile(r"[a-zà-öø-ÿĀ-ɏ]{3,}")
+_LATIN_END, _LATIN_ADDITIONAL = 0x24F, range(0x1E00, 0x1F00)
+
+# function words, and the words every profile is written with
+_COMMON = frozenset((files("services.local_llm") / "data" / "common_words.txt").read_text().split())
+
+
+def words_of(text: str) -> list[str]:
+    """Return the lower-case words of at least three Latin letters, in their order."""
+    return _WORD.findall(text.lower())
+
+
+def telling_words(text: str) -> list[str]:
+    """Return the words that say something of their own, in their order."""
+    return [word for word in words_of(text) if _telling(word)]
+
+
+def shared_words(left: str, right: Iterable[str], limit: int = 3) -> list[str]:
+    """Return up to `limit` telling words of `left` that stand in a text of `right`, long first.
+
+    A plural s is no difference. Deterministic: equal lengths go by the alphabet.
+    """
+    others = {_stem(word) for text in right for word in words_of(text)}
+    mine = {_stem(word): word for word in telling_words(left)}
+    both = [word for stem, word in mine.items() if stem in others]
+    return sorted(both, key=lambda word: (-len(word), word))[:limit]
+
+
+def is_wordless(text: str) -> bool:
+    """Tell whether a text has no letter at all."""
+    return not any(char.isalpha() for char in text)
+
+
+def is_foreign(text: str) -> bool:
+    """Tell whether most letters of a text are from another script than Latin."""
+    if text.isascii():
+        return False
+    letters = [ord(char) for char in text if char.isalpha()]
+    foreign = sum(code > _LATIN_END and code not in _LATIN_ADDITIONAL for code in letters)
+    return 2 * foreign > len(letters)
+
+
+def _telling(word: str) -> bool:
+    return len(word) >= 4 and word not in _COMMON and _stem(word) not in _COMMON
+
+
+def _stem(word: str) -> str:
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
