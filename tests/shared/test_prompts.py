@@ -27,6 +27,7 @@ from services.shared.llm.prompts import (
     parse,
     render,
     response_format,
+    template_from_row,
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -125,6 +126,14 @@ def test_the_shipped_words_change_only_with_their_version() -> None:
         ("rate-item-view", 1): "a0ed949f65704c43",
     }
     assert PROMPT_NAMES == {"user": "rate-user-view", "item": "rate-item-view"}
+
+
+def test_a_template_survives_its_row() -> None:
+    for template in DEFAULT_TEMPLATES:
+        row = {"schema_version": 1, "system": template.system, "template": template.user}
+        assert template_from_row(name=template.name, version=1, **row) == template
+    with pytest.raises(InvalidError, match="none of the rating prompts"):
+        template_from_row(name="describe", version=1, **row)
 
 
 def test_a_templates_hash_covers_its_words_and_not_its_name() -> None:

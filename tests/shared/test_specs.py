@@ -48,6 +48,10 @@ def test_the_papers_preset_fills_in_what_the_paper_prints() -> None:
         ({"budget_pairs": 0}, "/budget_pairs", "greater than 0"),
         ({"budget_usd": 0}, "/budget_usd", "greater than 0"),
         ({"budget_usd": "NaN"}, "/budget_usd", "finite"),
+        ({"seed": True}, "/seed", "valid integer"),
+        ({"params": {"d": "64"}}, "/params/d", "valid integer"),
+        ({"validate_only": "yes"}, "/validate_only", "valid boolean"),
+        ({"budget_usd": True}, "/budget_usd", "Decimal"),
         ({"seed": -1}, "/seed", "greater than or equal to 0"),
         ({"seed": 2**63}, "/seed", "less than or equal to"),
         ({"a/b~c": 1}, "/a~1b~0c", "not permitted"),
@@ -85,6 +89,11 @@ def test_a_preset_and_its_fields_written_out_are_the_same_run() -> None:
     assert RunSpec.read({"params": written}).config_hash() == preset.config_hash()
 
 
+@pytest.mark.parametrize(("given", "written"), [("12.50", "12.5"), (100, "100"), (0.1, "0.1")])
+def test_one_amount_of_money_has_one_spelling(given: object, written: str) -> None:
+    assert RunSpec.read({"budget_usd": given}).to_json()["budget_usd"] == written
+
+
 def test_a_spec_survives_its_row() -> None:
     run = RunSpec.read({"budget_usd": "12.50", "params": {"preset": "paper"}})
     assert RunSpec.read(run.to_json()) == run
@@ -102,7 +111,7 @@ def test_a_dataset_may_reject_one_line_in_a_hundred_by_default() -> None:
 @pytest.mark.parametrize(
     ("body", "pointer", "words"),
     [
-        ({"split": {"val": 0.5, "test": 0.5}}, "/split", "below 1"),
+        ({"split": {"val": 0.5, "test": 0.5, "seed": 3}}, "/split", "below 1"),
         ({"split": {"kind": "kfold"}}, "/split/kind", "'leave_last'"),
         ({"timezone": "Mars/Olympus"}, "/timezone", "IANA"),
         ({"timezone": "../../etc/passwd"}, "/timezone", "IANA"),

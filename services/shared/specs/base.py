@@ -13,7 +13,11 @@ class Spec(BaseModel):
     """A frozen model with a hash of its content."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+        strict=True,  # "64" and true are no numbers
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
     @classmethod

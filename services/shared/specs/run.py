@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from services.shared.llm.budget import Budget
 from services.shared.specs.base import Spec, digest
@@ -25,12 +25,19 @@ class RunSpec(Spec):
     """The root of all randomness."""
     budget_pairs: int = Field(default=10_000, gt=0, le=1_000_000_000)
     """Most pairs that are rated; each costs two calls."""
-    budget_usd: Decimal | None = Field(default=None, gt=0, decimal_places=6, max_digits=15)
+    budget_usd: Decimal | None = Field(
+        default=None, gt=0, decimal_places=6, max_digits=15, strict=False
+    )
     """Most dollars that are spent; null for no limit but the pairs."""
     prompt_version: int | None = Field(default=None, ge=1)
     """The version of both rating prompts; null for the production one."""
     validate_only: bool = False
     """Estimate and check, start nothing."""
+
+    @field_serializer("budget_usd", when_used="json")
+    def _write_plainly(self, amount: Decimal | None) -> str | None:
+        """Write 12.50 and 12.5 alike: they are one budget and one hash."""
+        return None if amount is None else format(amount.normalize(), "f")
 
     def config_hash(self) -> bytes:
         """Return 32 bytes over what shapes the result: all but `validate_only`.

@@ -12,6 +12,7 @@ from services.shared.llm.prompts.defaults import (
     PROMPT_NAMES,
     RATE_ITEM_VIEW,
     RATE_USER_VIEW,
+    template_from_row,
 )
 from services.shared.llm.prompts.render import (
     ItemQuestion,
@@ -46,4 +47,5 @@ __all__ = [
     "parse",
     "render",
     "response_format",
+    "template_from_row",
 ]

@@ -9,6 +9,7 @@ the label and call a pair Low only when the texts themselves speak against it.
 The words name no domain: profiles may tell of shops, libraries, films, places or apps.
 """
 
+from services.shared.errors import InvalidError
 from services.shared.llm.prompts.template import PromptTemplate, View
 
 _SYSTEM = """\
@@ -82,3 +83,20 @@ DEFAULT_TEMPLATES: tuple[PromptTemplate, ...] = (RATE_USER_VIEW, RATE_ITEM_VIEW)
 
 PROMPT_NAMES: dict[View, str] = {"user": RATE_USER_VIEW.name, "item": RATE_ITEM_VIEW.name}
 """Which prompt asks which view; the `prompts` table is keyed by name and version."""
+
+
+def template_from_row(
+    *, name: str, version: int, schema_version: int, system: str, template: str
+) -> PromptTemplate:
+    """Return the template that a row of `prompts` holds; InvalidError if it is no rating prompt."""
+    views = {prompt: view for view, prompt in PROMPT_NAMES.items()}
+    if name not in views:
+        raise InvalidError(f"{name!r} is none of the rating prompts: {', '.join(views)}.")
+    return PromptTemplate(
+        name=name,
+        version=version,
+        view=views[name],
+        system=system,
+        user=template,
+        schema_version=schema_version,
+    )
