@@ -1,0 +1,197 @@
+"""The loop: every pair once an epoch, validation decides, a broken run ends like an unbroken."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from services.recsys.checkpoint import NAME, Epoch
+from services.recsys.data import Batch, Embeddings, Interactions
+from services.recsys.loop import Fit, fit
+from services.recsys.objective import Loss, Method
+from services.recsys.seeds import Seeds
+from tests.recsys.planted import random_graph
+from tests.recsys.runs import resumed
+
+CPU = torch.device("cpu")
+
+
+class Counting(Method):
+    """One number that grows by lr each step: its gradient is always -1, which Adam follows."""
+
+    def __init__(self, pairs: Interactions) -> None:
+        super().__init__()
+        self.pairs, self.device = pairs, CPU
+        self.level = torch.nn.Parameter(torch.zeros(()))
+        self.batches: list[Batch] = []
+
+    def loss(self, batch: Batch, epoch: int) -> Loss:
+        self.batches.append(batch)
+        # a pair's loss names it, so that the history can be checked
+        return Loss({"level": -self.level, "epoch": torch.tensor(float(epoch))}, named(batch))
+
+    def served(self) -> dict[str, Embeddings]:
+        level = self.level.detach().clone()
+        vectors = Embeddings(level.expand(self.pairs.n_users, 1), torch.ones(self.pairs.n_items, 1))
+        return {"raw": vectors, "refined": vectors}
+
+
+def named(batch: Batch) -> torch.Tensor:
+    return (100 * batch.users + batch.items).float()
+
+
+def run(method: Method, train: Interactions, **dials: object) -> Fit:
+    settings: dict[str, object] = {"epochs": 4, "batch_size": 8, "lr": 1.0, "seeds": Seeds(1)}
+    return fit(method, train, **(settings | dials))  # type: ignore[arg-type]
+
+
+def level_of(z: Embeddings) -> float:
+    return float(z.users[0, 0])
+
+
+def test_every_pair_comes_once_an_epoch_in_a_fresh_order() -> None:
+    train = random_graph(1, weighted=True)
+    method = Counting(train)
+    run(method, train, epochs=2)
+    per_epoch = len(method.batches) // 2
+    orders = []
+    for start in (0, per_epoch):
+        batches = method.batches[start : start + per_epoch]
+        users, items, weights = (
+            torch.cat([getattr(batch, name) for batch in batches]).tolist()
+            for name in ("users", "items", "weights")
+        )
+        rows = list(zip(users, items, weights, strict=True))
+        orders.append(rows)
+        expected = zip(train.users, train.items, train.values(), strict=True)
+        assert sorted(rows) == [tuple(map(float, row)) for row in expected]
+    assert orders[0] != orders[1]
+
+
+def test_validation_alone_chooses_the_epoch_and_patience_ends_the_run() -> None:
+    train = random_graph(1)
+    # the level rises by one a batch: epochs end at 1b, 2b, ...; validation likes 2b most
+    per_epoch = -(-len(train) // 8)
+    fitted = run(
+        Counting(train),
+        train,
+        epochs=50,
+        patience=3,
+        validate=lambda z: -abs(level_of(z) - 2 * per_epoch),
+    )
+    assert fitted.best_epoch == 1
+    assert level_of(fitted.embeddings) == pytest.approx(2 * per_epoch, rel=1e-5)
+    assert len(fitted.epochs) == 5
+    assert [epoch.improved for epoch in fitted.epochs] == [True, True, False, False, False]
+    assert fitted.finished
+
+
+def test_a_best_value_of_zero_is_not_beaten_by_another_zero() -> None:
+    train = random_graph(1)
+    fitted = run(Counting(train), train, validate=lambda _: 0.0)
+    assert fitted.best_epoch == 0
+
+
+def test_a_tie_between_graphs_goes_to_the_first_and_a_better_second_wins() -> None:
+    train = random_graph(1)
+    assert run(Counting(train), train, validate=lambda _: 1.0).graph == "raw"
+    values = iter([1.0, 2.0] * 4)
+    assert run(Counting(train), train, validate=lambda _: next(values)).graph == "refined"
+
+
+def test_without_validation_the_last_epoch_is_served() -> None:
+    train = random_graph(1)
+    fitted = run(Counting(train), train)
+    assert fitted.best_epoch == 3
+    assert fitted.best_value is None
+
+
+def test_histories_put_each_loss_at_its_edge_and_nothing_where_none_was_trained() -> None:
+    train, pairs = random_graph(1), random_graph(2)
+    fitted = run(Counting(pairs), train, epochs=2)
+    shared = pairs.contains(users=train.users, items=train.items)
+    assert 0 < shared.sum() < len(train)
+    expected = np.where(shared, 100 * train.users + train.items, np.nan)
+    np.testing.assert_array_equal(fitted.losses, [expected, expected])
+    per_epoch = -(-len(pairs) // 8)
+    np.testing.assert_allclose(fitted.scores[:, 0], [per_epoch, 2 * per_epoch], rtol=1e-3)
+
+
+def test_an_epoch_reports_the_means_of_its_terms() -> None:
+    train, told = random_graph(1), list[Epoch]()
+    run(Counting(train), train, epochs=2, on_epoch=told.append)
+    assert [epoch.number for epoch in told] == [0, 1]
+    per_epoch = -(-len(train) // 8)
+    # the level before each of b steps is 0, 1, ..., b - 1
+    assert told[0].parts["level"] == pytest.approx(-(per_epoch - 1) / 2, rel=1e-5)
+    assert told[1].parts["epoch"] == 1.0
+
+
+def test_a_stop_gives_up_the_epoch_under_way_and_keeps_the_ones_before() -> None:
+    train = random_graph(1)
+    per_epoch = -(-len(train) // 8)
+    asked = iter(range(1000))
+    fitted = run(Counting(train), train, should_stop=lambda: next(asked) == 2 * per_epoch + 1)
+    assert len(fitted.epochs) == 2
+    assert not fitted.finished
+
+
+def test_a_stop_before_the_first_epoch_ended_leaves_nothing_to_serve() -> None:
+    train = random_graph(1)
+    with pytest.raises(ValueError, match="first epoch"):
+        run(Counting(train), train, should_stop=lambda: True)
+
+
+def test_a_finished_run_is_read_back_without_training(tmp_path: Path) -> None:
+    train = random_graph(1)
+    first = run(Counting(train), train, checkpoint_dir=tmp_path)
+    idle = Counting(train)
+    again = run(idle, train, checkpoint_dir=tmp_path)
+    assert idle.batches == []
+    assert again.epochs == first.epochs
+    assert torch.equal(again.embeddings.users, first.embeddings.users)
+
+
+def test_a_checkpoint_of_another_plan_or_seed_is_refused(tmp_path: Path) -> None:
+    train = random_graph(1)
+    run(Counting(train), train, checkpoint_dir=tmp_path)
+    with pytest.raises(ValueError, match="another run"):
+        run(Counting(train), train, checkpoint_dir=tmp_path, batch_size=4)
+    with pytest.raises(ValueError, match="root seed"):
+        run(Counting(train), train, checkpoint_dir=tmp_path, seeds=Seeds(2))
+
+
+def test_a_fresh_start_ignores_the_checkpoint(tmp_path: Path) -> None:
+    train = random_graph(1)
+    run(Counting(train), train, checkpoint_dir=tmp_path, epochs=2)
+    fresh = Counting(train)
+    run(fresh, train, checkpoint_dir=tmp_path, epochs=1, resume=False)
+    assert len(fresh.batches) == -(-len(train) // 8)
+
+
+def test_a_run_killed_in_mid_epoch_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> None:
+    unbroken = resumed(tmp_path / "unbroken")
+    folder = tmp_path / "broken"
+    command = [sys.executable, "-m", "tests.recsys.runs", str(folder)]
+    killed = subprocess.run(command, check=False, env=os.environ)  # noqa: TID251 - handed on
+    assert killed.returncode == -signal.SIGKILL
+    assert (folder / NAME).exists()
+    broken = resumed(folder)
+    assert broken.embeddings.users.numpy().tobytes() == unbroken.embeddings.users.numpy().tobytes()
+    assert broken.embeddings.items.numpy().tobytes() == unbroken.embeddings.items.numpy().tobytes()
+    assert broken.scores.tobytes() == unbroken.scores.tobytes()
+    assert broken.losses.tobytes() == unbroken.losses.tobytes()
+    assert [e.parts for e in broken.epochs] == [e.parts for e in unbroken.epochs]
+    assert len(broken.epochs) == 5
+
+
+def test_a_half_written_checkpoint_is_never_read(tmp_path: Path) -> None:
+    train = random_graph(1)
+    first = run(Counting(train), train, checkpoint_dir=tmp_path)
+    (tmp_path / NAME).with_suffix(".tmp").write_bytes(b"half")
+    assert run(Counting(train), train, checkpoint_dir=tmp_path).epochs == first.epochs
