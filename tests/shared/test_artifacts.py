@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from services.shared.artifacts import ArtifactStore, Manifest
 from services.shared.errors import ArtifactCorruptError, InvalidError
@@ -187,10 +188,37 @@ def test_the_sweep_takes_old_leftovers_and_leaves_a_write_in_progress(
     published = put(store)
     with store.writing("runs/8") as draft:
         (draft.folder / "a").write_bytes(b"x")
+        os.utime(draft.folder, (day_ago, day_ago))  # a day of writing into one file
         assert store.sweep() == 1
     assert not old.exists()
     store.open(draft.manifest.path)
     store.open(published.path)
+
+
+class DyingFiles(MemoryFileSystem):
+    """An object store whose connection is lost at an upload."""
+
+    uploads_left = 0
+    cachable = False
+
+    def put_file(self, lpath: str, rpath: str, **kwargs: object) -> None:
+        if self.uploads_left == 0:
+            raise ConnectionError("lost")
+        self.uploads_left -= 1
+        super().put_file(lpath, rpath, **kwargs)
+
+
+@pytest.mark.parametrize("uploads", [0, 1, 2])
+def test_an_upload_cut_off_at_any_file_shows_nothing(tmp_path: Path, uploads: int) -> None:
+    store = ArtifactStore(f"memory://{tmp_path.name}", cache=tmp_path / "cache")
+    files = store._files
+    files.fs = DyingFiles()
+    files.fs.uploads_left = uploads  # of three: two files and the manifest
+    with pytest.raises(ConnectionError):
+        put(store)
+    names = files._find("runs/7")
+    assert len(names) == uploads
+    assert not any(name.endswith("manifest.json") for name in names)
 
 
 def test_an_upload_without_its_manifest_is_invisible_and_swept(tmp_path: Path) -> None:

@@ -153,6 +153,12 @@ def test_a_name_that_does_not_resolve_is_unavailable_and_not_refused() -> None:
             guard("https://gone.example/", resolver=resolver)
 
 
+@pytest.mark.parametrize("address", ["64:ff9b::5db8:d70e", f"::ffff:{PUBLIC_V4}"])
+def test_a_public_ipv4_address_inside_ipv6_is_called(address: str) -> None:
+    # 5db8:d70e is 93.184.215.14, as a NAT64 network gives it out
+    assert guard("https://api.example.com/", resolver=answers(address)).port == 443
+
+
 def test_the_refusal_does_not_tell_what_the_name_resolved_to() -> None:
     with pytest.raises(OutgoingRefusedError) as caught:
         guard("https://name.example/", resolver=answers("10.9.8.7"))

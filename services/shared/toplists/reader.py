@@ -98,7 +98,7 @@ class TopLists:
     def _is(self, ident: bytes, at: int) -> bool:
         _, size, _ = self._record(at)
         start = at + RECORD.size
-        return size == len(ident) and self._map[start : start + size] == ident
+        return self._map[start : start + size] == ident
 
     def _cut(self, at: int, k: int, *, explain: bool) -> bytes:
         _, size, flags = self._record(at)
