@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from torch.nn.functional import normalize
 
 from services.recsys.data import Embeddings, Interactions, Ints
+from services.recsys.texts import centred
 from services.recsys.topk import ScoreBlock, blocks, cells
 
 Scores = npt.NDArray[np.float64]
@@ -65,12 +66,9 @@ def pair_scores(score_block: ScoreBlock, *, users: Ints, items: Ints, block: int
 
 
 def text_cosine(texts: Embeddings, *, users: Ints, items: Ints, block: int = 65_536) -> Scores:
-    """Return the cosine of each pair's text vectors, each side centred on its own mean: (n,).
-
-    Centring takes out what all profiles share ("this user enjoys ..."), which otherwise is most
-    of a sentence vector.
-    """
-    u, i = (normalize(side - side.mean(0), dim=1) for side in (texts.users, texts.items))
+    """Return the cosine of each pair's centred text vectors: (n,), 0 where a text is missing."""
+    apart = centred(texts)
+    u, i = normalize(apart.users, dim=1), normalize(apart.items, dim=1)
     found = [np.empty(0)]
     for rows in blocks(np.arange(len(users)), block):
         left, right = torch.from_numpy(users[rows]), torch.from_numpy(items[rows])

@@ -55,6 +55,13 @@ def test_text_cosine_takes_each_sides_mean_out_first() -> None:
     assert found.tolist() == pytest.approx([half, -half, half])
 
 
+def test_a_missing_text_moves_no_mean_and_has_cosine_zero() -> None:
+    users = torch.tensor([[10.0, 1.0], [10.0, -1.0], [0.0, 0.0]])
+    items = torch.tensor([[5.0, 7.0], [6.0, 6.0]])
+    found = text_cosine(Embeddings(users, items), users=np.array([0, 2]), items=np.array([0, 0]))
+    assert found.tolist() == pytest.approx([math.sqrt(0.5), 0.0])
+
+
 def test_rank_average_of_two_orders_shares_the_middle_rank_of_a_tie() -> None:
     one, two = np.array([1.0, 5.0, 5.0, 9.0]), np.array([4.0, 3.0, 2.0, 1.0])
     # ranks 1, 2.5, 2.5, 4 and 4, 3, 2, 1, over 4
