@@ -36,21 +36,19 @@ class Circles:
 
     train: Interactions  # with the noise
     clean: Interactions  # without
-    held_out: Interactions  # liked, never shown
     noise: np.ndarray  # (E,) bool over the train edges
 
 
 def circles(
-    seed: int, *, n_users: int = 60, n_items: int = 40, shown: int = 6, planted: int = 2
+    seed: int, *, n_users: int = 60, n_items: int = 40, shown: int = 8, planted: int = 1
 ) -> Circles:
     """Two circles by parity; each user has `shown` own items and `planted` foreign ones."""
     rng = np.random.default_rng(seed)
-    pairs: dict[str, list[tuple[int, int]]] = {"clean": [], "held_out": [], "noise": []}
+    pairs: dict[str, list[tuple[int, int]]] = {"clean": [], "noise": []}
     for user in range(n_users):
         own = rng.permutation(np.arange(user % 2, n_items, 2))
         foreign = rng.permutation(np.arange(1 - user % 2, n_items, 2))
         pairs["clean"] += [(user, int(item)) for item in own[:shown]]
-        pairs["held_out"] += [(user, int(item)) for item in own[shown : shown + 4]]
         pairs["noise"] += [(user, int(item)) for item in foreign[:planted]]
 
     def build(name: str) -> Interactions:
@@ -60,7 +58,7 @@ def circles(
     clean, noise = build("clean"), build("noise")
     train = clean.union(noise)
     planted_edges = noise.contains(users=train.users, items=train.items)
-    return Circles(train, clean, build("held_out"), planted_edges)
+    return Circles(train, clean, planted_edges)
 
 
 def auc(*, high: np.ndarray, low: np.ndarray) -> float:
@@ -70,11 +68,17 @@ def auc(*, high: np.ndarray, low: np.ndarray) -> float:
 
 
 def held_out_auc(z: Embeddings, world: Circles) -> float:
-    """Liked but unseen items against the items of the other circle."""
-    scores = (z.users @ z.items.T).numpy()
-    parity = np.arange(scores.shape[0])[:, None] % 2 != np.arange(scores.shape[1])[None, :] % 2
-    unseen = parity & (world.train.csr().toarray() == 0)
-    return auc(high=scores[world.held_out.users, world.held_out.items], low=scores[unseen])
+    """Unseen items of a user's circle against those of the other, mean over users."""
+    scores, seen = (z.users @ z.items.T).numpy(), world.train.csr().toarray() > 0
+    items = np.arange(scores.shape[1])
+    per_user = [
+        auc(
+            high=row[~seen[user] & (items % 2 == user % 2)],
+            low=row[~seen[user] & (items % 2 != user % 2)],
+        )
+        for user, row in enumerate(scores)
+    ]
+    return float(np.mean(per_user))
 
 
 def vectors(seed: int, *shape: int) -> Tensor:
