@@ -21,6 +21,7 @@ def engine(setting: str = "database_url") -> Engine:
     return create_engine(
         settings().require(setting),
         pool_pre_ping=True,
+        hide_parameters=True,  # an error must not carry a profile text into a log
         pool_size=10,
         max_overflow=20,
         connect_args={"connect_timeout": 5},
