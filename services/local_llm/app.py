@@ -32,7 +32,7 @@ from services.local_llm.wire import (
     json_response,
     read,
 )
-from services.shared.errors import InvalidError, MalformedError, NotFoundError
+from services.shared.errors import InvalidError, MalformedError, NotFoundError, UnavailableError
 
 MAX_BODY = 8 * 2**20  # bytes
 
@@ -93,12 +93,7 @@ class Endpoint:
         refused = refusal(fault)
         if refused is not None:
             return refused
-        try:
-            return json_response(await answer(body, fault))
-        except NotFoundError as error:
-            return error_response(404, error.detail, kind=INVALID, code="model_not_found")
-        except (InvalidError, MalformedError) as error:
-            return error_response(400, error.detail, kind=INVALID, code=error.code.lower())
+        return await _told(answer(body, fault))
 
     async def _embed(self, request: EmbeddingsRequest) -> dict[str, object]:
         texts = request.texts
@@ -150,6 +145,18 @@ def b64encode_row(row: Vector) -> str:
 
 def _floats(row: Vector) -> list[float]:
     return [float(value) for value in row]
+
+
+async def _told(answer: Awaitable[object]) -> Response:
+    """Return the answer, or the error that stands in its place."""
+    try:
+        return json_response(await answer)
+    except NotFoundError as error:
+        return error_response(404, error.detail, kind=INVALID, code="model_not_found")
+    except UnavailableError as error:
+        return error_response(503, error.detail, kind="server_error", retry_after="1")
+    except (InvalidError, MalformedError) as error:
+        return error_response(400, error.detail, kind=INVALID, code=error.code.lower())
 
 
 async def _body(request: Request) -> bytes | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from services.local_llm.encoder import Encoder
 from services.local_llm.scores import Matrix, Vector
+from services.shared.errors import UnavailableError
 
 KEPT = 65_536  # vectors; 384 float32 each make 100 MB
 BATCH = 64  # texts per turn of the encoder's thread
@@ -29,7 +30,10 @@ class Vectors:
         self._drain: asyncio.Task[None] | None = None
 
     async def of(self, texts: Sequence[str]) -> Matrix:
-        """Return one row per text; a text that another request waits for is encoded once."""
+        """Return one row per text; a text that another request waits for is encoded once.
+
+        Raises UnavailableError when the encoder fails; the next request tries again.
+        """
         found = [self._cached(text) for text in texts]
         if all(row is not None for row in found):
             return np.stack([row for row in found if row is not None])
@@ -74,8 +78,8 @@ class Vectors:
             texts = [text for _, text in batch]
             try:
                 rows = await loop.run_in_executor(self._thread, self._encoder.encode, texts)
-            except Exception as error:  # noqa: BLE001 - handed on to every request that waits
-                self._fail([key for key, _ in batch], error)
+            except Exception as error:  # noqa: BLE001 - told to every request that waits
+                self._fail([key for key, _ in batch], type(error).__name__)
                 continue
             for (key, _), row in zip(batch, rows, strict=True):
                 self._keep(key, row)
@@ -88,7 +92,9 @@ class Vectors:
         if not future.done():
             future.set_result(self._cache.get(key, row))
 
-    def _fail(self, keys: list[Key], error: Exception) -> None:
+    def _fail(self, keys: list[Key], name: str) -> None:
+        # only the error's name: its message may quote a text
+        error = UnavailableError("encoder", detail=f"The encoder failed: {name}.")
         for key in keys:
             future = self._waiting.pop(key)
             if not future.done():

@@ -1,0 +1,125 @@
+"""The rater's labels and reasons."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from services.local_llm.calibrate.domains import ITEM_FRAMES, USER_FRAMES, sentences
+from services.local_llm.calibrate.gold import load_gold, load_shop
+from services.local_llm.calibrate.measures import matching_cuts
+from services.local_llm.calibrate.report import score_all
+from services.local_llm.calibration import THRESHOLDS, Cuts, load_centres
+from services.local_llm.encoder import Encoder
+from services.local_llm.hashed import HashedTfIdf
+from services.local_llm.minilm import MiniLM
+from services.local_llm.question import Question, read_question
+from services.local_llm.rater import Answer, Rater, label_of
+from services.local_llm.words import is_foreign, shared_words
+from services.shared.errors import InvalidError, MalformedError
+from services.shared.llm.delimiters import Block, wrap
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+READER = "Enjoys gothic mysteries set in lonely houses, with storms and old family secrets."
+MYSTERY = "A governess uncovers the secrets of a lonely house: a gothic mystery full of storms."
+LEDGERS = "Double-entry accounting for small firms: ledgers, tax tables and balance sheets."
+
+
+def rate(encoder: Encoder, question: Question) -> Answer:
+    return Rater(encoder.name).rate(question, encoder.encode(question.texts))
+
+
+def test_a_matching_book_is_high_in_both_views_and_a_manual_in_none(minilm: MiniLM) -> None:
+    shelf = (MYSTERY, "A detective of the moors finds a haunted manor and its buried crime.")
+    tale = "A gothic tale of a haunted manor and a buried crime."
+    assert rate(minilm, Question("user", (READER,), MYSTERY)).label == "High"
+    assert rate(minilm, Question("user", (READER,), LEDGERS)).label != "High"
+    assert rate(minilm, Question("item", shelf, tale)).label == "High"
+    assert rate(minilm, Question("item", shelf, LEDGERS)).label == "Low"
+
+
+def test_the_reason_names_the_local_rater_the_shared_words_and_the_numbers(minilm: MiniLM) -> None:
+    reason = rate(minilm, Question("user", (READER,), MYSTERY)).reason
+    assert reason.startswith("Local rater (text similarity, no LLM): shares 'mystery'") or (
+        "shares 'secrets', 'gothic' and 'lonely'" in reason
+    )
+    assert f"at least {THRESHOLDS['minilm-l6'].user.high:.2f}" in reason
+
+
+def test_no_shared_word_is_said_so(hashed: HashedTfIdf) -> None:
+    answer = rate(hashed, Question("user", (READER,), LEDGERS))
+    assert answer.label == "Low"
+    assert "shares no telling word with the reader's profile" in answer.reason
+
+
+@pytest.mark.parametrize(
+    ("asked", "item", "said"),
+    [
+        ((READER,), "嵐の夜、寂しい屋敷で起こる怪事件の物語。", "the item's text is not in Latin"),
+        (("Любит готические романы.",), MYSTERY, "the reader's profile is not in Latin"),
+        ((READER,), " \n", "the item's text has no words"),
+        (("?!",), MYSTERY, "the reader's profile has no words"),
+    ],
+)
+def test_what_cannot_be_read_is_mid_and_says_so(
+    hashed: HashedTfIdf, asked: tuple[str, ...], item: str, said: str
+) -> None:
+    answer = rate(hashed, Question("user", asked, item))
+    assert answer.label == "Mid"
+    assert said in answer.reason
+
+
+def test_a_wordless_liked_item_is_left_out_of_the_shelf(hashed: HashedTfIdf) -> None:
+    alone = Question("item", (MYSTERY,), READER)
+    beside = Question("item", (MYSTERY, "…"), READER)
+    rater = Rater(hashed.name)
+    scores = [rater.score(q, hashed.encode(q.texts)) for q in (alone, beside)]
+    assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+
+def test_latin_with_accents_is_not_foreign() -> None:
+    assert not is_foreign("Żółw szedł przez łąkę, Đặng Thị Hương ♥")
+    assert is_foreign("Старик и море (a novel)")
+
+
+def test_shared_words_forget_plurals_and_profile_prose() -> None:
+    other = ["This user enjoys ghosts and great books."]
+    assert shared_words("Readers who enjoy a ghost story in great books", other) == ["ghost"]
+
+
+def test_labels_turn_at_the_cuts() -> None:
+    cuts = Cuts(low=0.1, high=0.2)
+    assert [label_of(s, cuts) for s in (0.09, 0.1, 0.19, 0.2)] == ["Low", "Mid", "Mid", "High"]
+
+
+def test_a_question_is_one_reader_or_a_shelf_and_one_item() -> None:
+    shelf = [Block("liked", "a"), Block("liked", "b"), Block("item", "c")]
+    assert read_question(wrap(shelf)[1]) == Question("item", ("a", "b"), "c")
+    for wrong in (shelf[:2], shelf[2:], [Block("user", "u"), *shelf]):
+        with pytest.raises(InvalidError, match="one `item` block"):
+            read_question(wrap(wrong)[1])
+    with pytest.raises(MalformedError):
+        read_question(wrap(shelf)[1][:-10])
+
+
+def test_the_shipped_domain_centres_are_those_of_the_hand_written_sentences(
+    minilm: MiniLM,
+) -> None:
+    kept = load_centres("minilm-l6")
+    for frames, rows in ((USER_FRAMES, kept.user), (ITEM_FRAMES, kept.item)):
+        first = minilm.encode(sentences(frames)[: 3 * len(frames)]).reshape(3, len(frames), -1)
+        assert np.abs(first.mean(axis=1) - rows[:3]).max() < 2e-4  # half precision
+
+
+@pytest.mark.data
+def test_the_shipped_cuts_of_the_fallback_follow_from_the_rated_pairs(hashed: HashedTfIdf) -> None:
+    gold, books = SHARED / "gold_ratings_amazon_books", SHARED / "rlmrec_amazon_books"
+    if not gold.is_dir() or not books.is_dir():
+        pytest.skip("the rated pairs are not here")
+    rated = [pair for pair in load_gold(gold, load_shop(books)) if pair.fitted]
+    assert len(rated) == 294
+    scores = score_all(hashed, load_centres(hashed.name), [(r.user, r.item) for r in rated])
+    for view, values in (("user", scores.user), ("item", scores.item)):
+        found = matching_cuts(values, [r.said[view] for r in rated])
+        shipped: Cuts = getattr(THRESHOLDS[hashed.name], view)
+        assert (found.low, found.high) == pytest.approx((shipped.low, shipped.high), abs=0.0011)
