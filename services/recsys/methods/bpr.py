@@ -11,7 +11,7 @@ from torch import Tensor
 
 from services.recsys.adjacency import Adjacency
 from services.recsys.backbones import Backbone, Start, starting_vectors
-from services.recsys.data import Batch, Embeddings, Interactions
+from services.recsys.data import Batch, Embeddings, Interactions, Signals
 from services.recsys.losses import l2, weighted_mean
 from services.recsys.objective import Loss, Method
 from services.recsys.ranking import RankingLoss, bpr_pairs, scoring, softmax_pairs
@@ -47,6 +47,7 @@ class BPR(Method):
         config: Config,
         backbone: type[Backbone],
         train: Interactions,
+        signals: Signals | None = None,  # noqa: ARG002 - methods are made alike; G is all it sees
         *,
         seeds: Seeds,
         device: torch.device,
