@@ -59,17 +59,17 @@ def migrate(words: list[str]) -> int:
 
 def check(_words: list[str]) -> int:
     """Style, types, imports and lock files; all of them, even after a failure."""
-    failed = [command[0] for command in CHECKS if run("-m", *command[1:], quiet_as=command[0]) != 0]
+    failed = [command[0] for command in CHECKS if run(*command[1:], quiet_as=command[0]) != 0]
     print(f"check: {', '.join(failed)} failed" if failed else "check: all well")
     return int(bool(failed))
 
 
 CHECKS = (
-    ("lint", "ruff", "check", "."),
-    ("format", "ruff", "format", "--check", "."),
-    ("types", "mypy"),
-    ("imports", "importlinter.cli"),
-    ("locks", "scripts.locks"),
+    ("lint", "-m", "ruff", "check", "."),
+    ("format", "-m", "ruff", "format", "--check", "."),
+    ("types", "-m", "mypy"),
+    ("imports", "-c", "from importlinter.cli import lint_imports_command as run; run()"),
+    ("locks", "-m", "scripts.locks"),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from migrations import bootstrap, run
 from tests import databases
@@ -17,6 +18,12 @@ from winnow.embedded.postgres import Postgres
 from winnow.embedded.valkey import Valkey
 
 TEMPLATE = "winnow_template"
+
+# The cores are shared: a slow example is no failure. `make soak` takes the second profile.
+settings.register_profile("default", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=5_000)
+settings.load_profile("default")
+
 ENVIRONMENT = os.environ  # noqa: TID251 - this is where tests are kept apart from it
 
 # Before torch or numpy load: two test processes on two cores, one thread each.

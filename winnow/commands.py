@@ -77,13 +77,16 @@ def logs(stack: Stack, name: str | None, lines: int) -> None:
         click.echo(f"== {path}\n{stack.logs(path.stem, lines=min(lines, 5))}")
 
 
-@winnow.command(context_settings={"ignore_unknown_options": True})
+@winnow.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def demo(arguments: tuple[str, ...]) -> int:
+def demo(arguments: tuple[str, ...]) -> None:
     """Run the whole way once on generated or given data, and show what came of it."""
-    from winnow.demo import main  # noqa: PLC0415 - the other commands start faster without
+    from winnow.demo.__main__ import main  # noqa: PLC0415 - the other commands start faster so
 
-    return main(list(arguments))
+    main.main(list(arguments), prog_name="winnow demo")
 
 
 @winnow.group()
