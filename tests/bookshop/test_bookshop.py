@@ -17,10 +17,10 @@ from winnow.bookshop.files import TRUTH, UPLOADED, write_shop
 from winnow.bookshop.shop import NOISE_KINDS, Shop, make_shop
 
 FROZEN = {
-    "users.ndjson": "aca476808092bc4a6d7f3f8ff600c7dcc5c481cc642374eb71453a827565e440",
+    "users.ndjson": "53424773087a417afdcc8a3ba2feb0697bc83ce24b949f1c2e81594d8e877466",
     "items.ndjson": "e139c42a0d71d5ca0b996bea1ec9b81c9aa8a93bb738a9b8afefa3f93d8c4bc4",
-    "interactions.csv": "59b47ec443b49e74a954e963192e544a96a416e66d46bfaf648c43eef34f6061",
-    "truth.jsonl": "b80694a543d92eeb688231320e620c9c9af76970cca608470338157a10c0877b",
+    "interactions.csv": "08e9366df069778785e167248d9edeb4c236282c2bd4da31b8cb1e2240371e5b",
+    "truth.jsonl": "1169336a9269a0ceee283fd7329c7f2b2bfcadaf73346ac3ab2e8b71c5b348f8",
 }
 
 
@@ -106,7 +106,7 @@ def test_the_clean_graph_beats_the_noisy_one_and_both_beat_popularity(shop: Shop
     noisy, clean, test = matrices(shop)
     raw = recall(ease(noisy, ridge=200.0), noisy, test)
     oracle = recall(ease(clean, ridge=200.0), noisy, test)
-    assert oracle > raw + 0.01  # measured .016, and .043 at ridge 50
+    assert oracle > raw + 0.01  # measured .0155, and .031 at ridge 50
     assert raw > 3 * recall(popularity(noisy), noisy, test)
 
 

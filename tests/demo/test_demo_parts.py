@@ -86,10 +86,12 @@ def test_the_account_by_hand() -> None:
     # all edges: two more true ones below every rated edge: seven of eight
     assert ours.auc_all == pytest.approx(7 / 8)
     assert (score.auc_rated, score.precision, score.recall) == (1.0, 1.0, 1.0)
-    # degrees rare 1, b 2, hit 3: the two rarest are `rare` and one of the two `b`
+    # degrees rare 1, b 2, hit 3; `rare` beats four true edges, the other ties with two: 5 of 8,
+    # above a half, so the rarest come first: `rare` and one of the two `b`
+    assert item.auc_all == pytest.approx(5 / 8)
     assert (item.precision, item.recall) == (0.5, 0.5)
-    # u3 has one edge and u2 two, all true: the two flagged hold no noise
-    assert user.precision == 0.0
+    # the busiest come first: u1 has three edges, two of them noise, and two of the three flagged
+    assert user.precision == pytest.approx(2 / 3)
 
 
 def test_a_missing_word_counts_as_no_evidence() -> None:

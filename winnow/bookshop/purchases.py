@@ -16,10 +16,10 @@ from winnow.bookshop.books import Book
 from winnow.bookshop.draws import Draws, FloatArray
 from winnow.bookshop.readers import Reader
 
-SHELF_MEDIAN = 25.0
+SHELF_MEDIAN = 18.0
 SHELF_SPREAD = 0.35
 SPLITS = ((0.65, "train"), (0.80, "val"), (1.01, "test"))
-NOISE_PER_TRUE = (0.125, 0.25, 0.375)  # of a reader's train shelf; 0.25 makes 20 % of the edges
+NOISE_PER_TRUE = (0.05, 0.2, 0.5)  # of a reader's train shelf; their mean makes 20 % of the edges
 TASTE_WEIGHTS = (1.0, 0.6, 0.35)
 
 
@@ -87,10 +87,10 @@ def _log_weight(reader: Reader, book: Book) -> float:
         taste = TASTE_WEIGHTS[reader.tastes.index(book.theme)]
     return (
         math.log(taste)
-        + 0.9 * book.appeal
+        + 0.8 * book.appeal
         + 1.0 * (book.mood == reader.mood)
         + 1.5 * (book.author_index in reader.authors)
-        + 1.5 * (book.circle == reader.circle)
+        + 2.0 * (book.circle == reader.circle)
     )
 
 

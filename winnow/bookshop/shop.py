@@ -9,7 +9,7 @@ from winnow.bookshop.draws import Draws
 from winnow.bookshop.purchases import Purchase, plant, shelves
 from winnow.bookshop.readers import Reader, customers
 
-DEFAULT_READERS = 800
+DEFAULT_READERS = 1_000
 DEFAULT_BOOKS = 600
 NOISE_KINDS = frozenset({"misclick", "popular"})
 

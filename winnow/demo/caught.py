@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from winnow.bookshop.shop import NOISE_KINDS
 from winnow.demo.detection import Flags, Scores, auc, expected_hits
@@ -55,7 +56,8 @@ def read_truth(path: Path) -> dict[Pair, str]:
 def account(truth: dict[Pair, str], verdicts: list[dict[str, Any]]) -> Catch:
     """Return what the verdicts caught of the truth.
 
-    The degree rows flag as many edges as the verdicts do, the lowest degree first.
+    The other rows flag as many edges as the verdicts do. A degree is read in the direction that
+    finds more, which nobody could know without the truth: it is the stronger opponent.
     """
     pairs = sorted(truth)
     noise = np.array([truth[pair] in NOISE_KINDS for pair in pairs])
@@ -63,7 +65,7 @@ def account(truth: dict[Pair, str], verdicts: list[dict[str, Any]]) -> Catch:
     rated = np.array([pair in rows for pair in pairs])
     flags = np.array([_is_flagged(rows.get(pair)) for pair in pairs])
     finders = [_verdict_finder(np.array([doubt(rows.get(p)) for p in pairs]), noise, rated, flags)]
-    for name, suspicion in _baselines(pairs, rows).items():
+    for name, suspicion in _baselines(pairs, rows, noise).items():
         finders.append(_finder(name, suspicion, noise, rated, int(flags.sum())))
     side = np.array([truth[pair] == "side" for pair in pairs])
     return Catch(
@@ -96,16 +98,23 @@ def _is_flagged(row: dict[str, Any] | None) -> bool:
     return row is not None and row["verdict"] == "noise"
 
 
-def _baselines(pairs: list[Pair], rows: dict[Pair, dict[str, Any]]) -> dict[str, Scores]:
-    items = Counter(item for _, item in pairs)
-    users = Counter(user for user, _ in pairs)
+def _baselines(
+    pairs: list[Pair], rows: dict[Pair, dict[str, Any]], noise: Flags
+) -> dict[str, Scores]:
     scores = {pair: suspicion_of(row) for pair, row in rows.items()}
     lowest = min(scores.values(), default=0.0) - 1.0
+    items = Counter(item for _, item in pairs)
+    users = Counter(user for user, _ in pairs)
     return {
         "the candidate score alone": np.array([scores.get(pair, lowest) for pair in pairs]),
-        "item degree alone": np.array([-float(items[item]) for _, item in pairs]),
-        "user degree alone": np.array([-float(users[user]) for user, _ in pairs]),
+        "item degree alone": _better_way(np.array([items[item] for _, item in pairs]), noise),
+        "user degree alone": _better_way(np.array([users[user] for user, _ in pairs]), noise),
     }
+
+
+def _better_way(degrees: NDArray[np.int64], noise: Flags) -> Scores:
+    suspicion = degrees.astype(np.float64)
+    return suspicion if auc(suspicion, noise) >= 0.5 else -suspicion
 
 
 def _verdict_finder(suspicion: Scores, noise: Flags, rated: Flags, flags: Flags) -> Finder:
