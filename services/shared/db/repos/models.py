@@ -1,0 +1,50 @@
+"""Models: one per run, and the pointer of a dataset to the one it serves."""
+
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from services.shared.artifacts import Manifest
+from services.shared.db.tables import Dataset, Model, Run
+from services.shared.ids import new_id
+
+
+def create(
+    session: Session,
+    run: Run,
+    *,
+    dataset_version: int,
+    default_graph: str,
+    card: dict[str, Any],
+    manifest: Manifest,
+) -> Model:
+    """Return the run's model, flushed; its files are those of the manifest."""
+    model = Model(
+        id=new_id(),
+        project_id=run.project_id,
+        dataset_id=run.dataset_id,
+        run_id=run.id,
+        dataset_version=dataset_version,
+        default_graph=default_graph,
+        card=card,
+        artifact_path=manifest.path,
+        manifest_sha256=manifest.sha256,
+    )
+    session.add(model)
+    session.flush()
+    return model
+
+
+def serve_if_first(session: Session, model: Model) -> bool:
+    """Let the dataset serve the model if it serves none yet; say whether it does now.
+
+    A later model is promoted by a person or not at all: automatic promotion is off.
+    """
+    promoted = session.execute(
+        update(Dataset)
+        .where(Dataset.id == model.dataset_id, Dataset.current_model_id.is_(None))
+        .values(current_model_id=model.id)
+        .returning(Dataset.id)
+    )
+    return promoted.one_or_none() is not None

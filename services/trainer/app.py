@@ -1,0 +1,35 @@
+"""The worker's Celery app: it supervises child processes and computes nothing itself.
+
+Its pool are threads, since a doorway only waits for its child: no fork, and two stages at once
+cost one process.
+"""
+
+from celery import Celery
+from celery.signals import worker_shutting_down
+
+import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
+from services.shared.celery import make_app
+from services.trainer import tasks
+
+QUEUES = "train,light"
+CONCURRENCY = 2
+
+
+def worker_app() -> Celery:
+    """Return the app with one task per stage; TERM ends the children and releases their stages."""
+    app = make_app("winnow-trainer", queues=QUEUES)
+    app.conf.update(worker_pool="threads", worker_concurrency=CONCURRENCY)
+    tasks.register(app)
+    worker_shutting_down.connect(_stop, weak=False)
+    return app
+
+
+def _stop(**_: object) -> None:
+    tasks.STOPPING.set()
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    worker_app().worker_main(
+        ["worker", f"--queues={QUEUES}", "--without-gossip", "--without-mingle"]
+    )

@@ -1,0 +1,85 @@
+"""evaluate: validation decides which graph is served, then test is read once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from services.recsys.closed_forms import Popularity
+from services.recsys.data import Interactions, Split
+from services.recsys.evaluate import evaluate
+from services.recsys.topk import ScoreBlock, inner_product
+from services.shared.stages import StageName
+from services.trainer import training, vectors
+from services.trainer.context import Context, Result
+from services.trainer.histograms import loss_histograms
+from services.trainer.pipeline.refine import VERDICTS
+from services.trainer.snapshot import files
+
+EVALUATION = "evaluation.json"
+RAW, DENOISED = "raw", "denoised"
+
+
+def run(context: Context) -> Result:
+    """Rank for validation and test, decide the default graph, draw the histograms."""
+    split = files.read(context.folder(StageName.SNAPSHOT)).split
+    verdicts = pl.read_parquet(context.folder(StageName.REFINE) / VERDICTS)
+    raw, denoised = (context.folder(s) for s in (StageName.TRAIN_RAW, StageName.TRAIN))
+    figures = judge(
+        split,
+        {RAW: _scores(raw), DENOISED: _scores(denoised)},
+        without=called_noise(split.val, verdicts),
+    )
+    losses = loss_histograms(raw / training.HISTORY, split.train, verdicts)
+    figures["histograms"] = {"loss": losses}
+    with context.writing() as draft:
+        (draft.folder / EVALUATION).write_text(json.dumps(figures), encoding="utf-8")
+    return Result(figures, draft.manifest)
+
+
+def judge(split: Split, models: dict[str, ScoreBlock], *, without: Interactions) -> dict[str, Any]:
+    """Return the metrics of every model and of popularity, and the graph that is served.
+
+    Validation as it is decides, on a tie the raw graph; `without` are the validation pairs that
+    a verdict calls noise, and the figures without them stand beside, deciding nothing.
+    """
+    rows = {**models, "popularity": Popularity().fit(split.train).score_block}
+    kept = split.val.where(~without.contains(users=split.val.users, items=split.val.items))
+    metrics = {name: {"val": _means(scores, split.val, split)} for name, scores in rows.items()}
+    pruned = {name: _means(scores, kept, split) for name, scores in rows.items()}
+    recall = {name: metrics[name]["val"][training.CHOSEN_BY] for name in models}
+    default = DENOISED if recall[DENOISED] > recall[RAW] else RAW
+    for name, scores in rows.items():  # the choice is made: now the test set, once
+        metrics[name]["test"] = _means(scores, split.test, split)
+    return {
+        "default_graph": default,
+        "metrics": metrics,
+        "val_without_noise": {"removed": len(split.val) - len(kept), "metrics": pruned},
+    }
+
+
+def called_noise(val: Interactions, verdicts: pl.DataFrame) -> Interactions:
+    """Return the validation pairs that a verdict speaks against.
+
+    They are no train edges, so the LLM saw them as suspected likes; "clean" says of such a pair
+    what "noise" says of an edge: this user would not want this item.
+    """
+    against = verdicts.filter(pl.col("verdict").is_in(["noise", "clean"]))
+    said = Interactions.build(
+        users=against["user"].to_numpy(),
+        items=against["item"].to_numpy(),
+        n_users=val.n_users,
+        n_items=val.n_items,
+    )
+    return val.where(said.contains(users=val.users, items=val.items))
+
+
+def _means(scores: ScoreBlock, target: Interactions, split: Split) -> dict[str, float]:
+    if not len(target):
+        return {}
+    return evaluate(scores, target, mask=split.train).means()
+
+
+def _scores(folder: Path) -> ScoreBlock:
+    return inner_product(vectors.load(folder / training.MODEL))

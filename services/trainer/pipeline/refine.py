@@ -1,0 +1,132 @@
+"""refine: ratings become verdicts, verdicts a refined graph (Eq. 15-17)."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from sqlalchemy.orm import Session
+
+from services.recsys.data import Interactions
+from services.recsys.refine import Refinement, refine
+from services.recsys.verdicts import LABELS, MISSING, RatedPairs
+from services.shared.db.repos import candidates as candidates_repo
+from services.shared.db.repos import verdicts as repo
+from services.shared.db.repos.verdicts import NewVerdict
+from services.shared.stages import StageName
+from services.trainer import spec
+from services.trainer.context import Context, Result
+from services.trainer.snapshot import files
+from services.trainer.snapshot.files import Snapshot
+
+REFINED, HARD, VERDICTS = "refined.parquet", "hard.parquet", "verdicts.parquet"
+
+
+def run(context: Context) -> Result:
+    """Judge every candidate, refine the train graph, write rows and files."""
+    snapshot = files.read(context.folder(StageName.SNAPSHOT))
+    train, run_ = snapshot.split.train, context.run
+    pairs = _rated_pairs(context, snapshot)
+    refined = refine(train, pairs, config=spec.refinement(context.spec.params))
+    rows = _rows(pairs, refined, snapshot)
+    with context.writing() as draft:
+        write(draft.folder, pairs, refined)
+
+    def record(session: Session) -> None:
+        repo.replace(session, rows, run_id=run_.id, project_id=run_.project_id)
+
+    return Result(_figures(train, pairs, refined), draft.manifest, record)
+
+
+def _rated_pairs(context: Context, snapshot: Snapshot) -> RatedPairs:
+    with context.session() as session:
+        rows = candidates_repo.rated(session, context.run.id)
+    users = {ident: at for at, ident in enumerate(snapshot.user_ids)}
+    items = {ident: at for at, ident in enumerate(snapshot.item_ids)}
+    labels = [(_label(row.user_label), _label(row.item_label)) for row in rows]
+    views = np.array(labels, dtype=np.int8).reshape(-1, 2)
+    return RatedPairs(
+        users=np.array([users[row.user_id] for row in rows], dtype=np.int64),
+        items=np.array([items[row.item_id] for row in rows], dtype=np.int64),
+        user_view=views[:, 0],
+        item_view=views[:, 1],
+        scores=np.array([row.score for row in rows], dtype=np.float64),
+    )
+
+
+def _label(word: str | None) -> int:
+    """Return the label's number; "unparsed" is no evidence, as if nobody had been asked."""
+    return MISSING if word is None else LABELS.get(word, MISSING)
+
+
+def _rows(pairs: RatedPairs, refined: Refinement, snapshot: Snapshot) -> list[NewVerdict]:
+    users, items = snapshot.user_ids, snapshot.item_ids
+    said = (refined.is_edge, refined.verdicts, refined.actions, refined.decided_by)
+    columns = (pairs.users, pairs.items, *said, pairs.scores, refined.reasons)
+    return [
+        NewVerdict(
+            user_id=users[u],
+            item_id=items[i],
+            edge=edge,
+            verdict=verdict,
+            action=action,
+            decided_by=decided_by,
+            score=score,
+            note=note or None,
+        )
+        for u, i, edge, verdict, action, decided_by, score, note in zip(
+            *(column.tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def write(folder: Path, pairs: RatedPairs, refined: Refinement) -> None:
+    """Write E' with its weights, C_H, and the verdict of every candidate, all by index."""
+    _edges(refined.interactions).write_parquet(folder / REFINED)
+    _edges(refined.hard).write_parquet(folder / HARD)
+    verdicts = {
+        "user": pairs.users,
+        "item": pairs.items,
+        "edge": refined.is_edge,
+        "verdict": refined.verdicts.tolist(),
+        "action": refined.actions.tolist(),
+    }
+    types = {"user": pl.Int32, "item": pl.Int32, "verdict": pl.String, "action": pl.String}
+    pl.DataFrame(verdicts, schema_overrides=types).write_parquet(folder / VERDICTS)
+
+
+def _edges(graph: Interactions) -> pl.DataFrame:
+    columns = {"user": graph.users, "item": graph.items, "weight": graph.values()}
+    return pl.DataFrame(columns).cast({"user": pl.Int32, "item": pl.Int32})
+
+
+def read_graph(path: Path, like: Interactions) -> Interactions:
+    """Return the weighted graph of a file over the users and items of another graph."""
+    rows = pl.read_parquet(path)
+    return Interactions.build(
+        users=rows["user"].to_numpy(),
+        items=rows["item"].to_numpy(),
+        n_users=like.n_users,
+        n_items=like.n_items,
+        weights=rows["weight"].to_numpy(),
+    )
+
+
+def _figures(train: Interactions, pairs: RatedPairs, refined: Refinement) -> dict[str, Any]:
+    rated = pairs.rated()
+    agree = (pairs.user_view == pairs.item_view)[rated]
+    edges = refined.is_edge
+    return {
+        "candidates": len(pairs.users),
+        "rated": int(rated.sum()),
+        "views_agree": float(agree.mean()) if len(agree) else None,
+        "verdicts": {
+            "edges": dict(Counter(refined.verdicts[edges].tolist())),
+            "non_edges": dict(Counter(refined.verdicts[~edges].tolist())),
+        },
+        "actions": dict(Counter(refined.actions.tolist())),
+        "not_done": dict(Counter(word for word in refined.reasons.tolist() if word)),
+        "edges_before": len(train),
+        "edges_after": len(refined.interactions),
+    }

@@ -1,0 +1,87 @@
+"""`python -m services.trainer.stage RUN NAME TOKEN`: one stage, in a process of its own."""
+
+import argparse
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy.exc import OperationalError
+
+from services.shared.db.repos.stages import StageLease
+from services.shared.errors import LeaseLostError, WinnowError
+from services.shared.log import Format, bound, configure, get_logger
+from services.shared.settings import settings
+from services.shared.stages import StageName
+from services.trainer.child import LOST, RETRY
+
+log = get_logger(__name__)
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do the stage and return the exit code that `child` documents."""
+    options = _parse(arguments)
+    _die_with(options.parent)
+    said = _outcome_channel()
+    configure("trainer", level=settings().log_level, style=cast("Format", settings().log_format))
+    lease = StageLease(options.run, options.name, options.project, options.token, attempt=0)
+    with bound(run_id=lease.run_id, stage=lease.name.value):
+        return _guarded(lease, said)
+
+
+def _guarded(lease: StageLease, said: int) -> int:
+    try:
+        from services.trainer.perform import perform  # noqa: PLC0415 - torch: after PDEATHSIG
+
+        perform(lease)
+    except LeaseLostError:
+        return LOST
+    except OperationalError:
+        log.exception("database_away")
+        return RETRY
+    except WinnowError as error:
+        log.warning("stage_failed", code=error.code, detail=error.detail)
+        return _fail(said, code=error.code, detail=error.detail)
+    except Exception:
+        log.exception("stage_broke")
+        return _fail(said, code="INTERNAL", detail="An internal error; the trainer's log tells it.")
+    return 0
+
+
+def _fail(said: int, *, code: str, detail: str) -> int:
+    os.write(said, json.dumps({"code": code, "detail": detail[:2000]}).encode())
+    return 1
+
+
+def _die_with(parent: int) -> None:
+    """Let the kernel end this process when its parent is gone, also if it went just now."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(RETRY)
+
+
+def _outcome_channel() -> int:
+    """Return a copy of standard output that no stray print can reach."""
+    channel = os.dup(1)
+    os.dup2(2, 1)
+    return channel
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="services.trainer.stage")
+    parser.add_argument("run", type=UUID)
+    parser.add_argument("name", type=StageName)
+    parser.add_argument("token", type=int)
+    parser.add_argument("--project", type=UUID, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
