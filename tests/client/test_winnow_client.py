@@ -91,6 +91,18 @@ def test_a_call_that_is_not_idempotent_is_sent_once() -> None:
     assert len(server.asked) == 1
 
 
+def test_a_key_is_created_by_one_call_because_a_replay_would_hide_its_secret() -> None:
+    with (
+        scripted(BUSY) as server,
+        Client(server.url, "k") as client,
+        pytest.raises(ApiError, match="503"),
+    ):
+        client.create_key(name="demo", role="write", project_id="p")
+    assert len(server.asked) == 1
+    assert "idempotency-key" not in server.asked[0].headers
+    assert server.asked[0].json() == {"name": "demo", "role": "write", "project_id": "p"}
+
+
 def test_the_last_refusal_is_raised_when_the_attempts_are_spent() -> None:
     retry = Retry(attempts=3)
     with (

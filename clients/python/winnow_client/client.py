@@ -57,9 +57,13 @@ class Client:
         return self._create("/v1/projects", {"name": name})
 
     def create_key(self, *, name: str, role: str, project_id: str | None = None) -> Json:
-        """Create a key (role admin, write or read); its secret `key` is shown only here."""
-        body = {"name": name, "role": role}
-        return self._create("/v1/keys", body | ({"project_id": project_id} if project_id else {}))
+        """Create a key (role admin, write or read); its secret `key` is shown only here.
+
+        Sent once: a replayed answer would come without the secret.
+        """
+        body = {"name": name, "role": role} | ({"project_id": project_id} if project_id else {})
+        answer: Json = self._transport.call("POST", "/v1/keys", json=body)
+        return answer
 
     # datasets and what is in them
 
