@@ -5,11 +5,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import normalize
 
 from services.recsys.align import PRESETS, AlignConfig, Projector, align, contrast, reliable
 from services.recsys.data import Embeddings, Interactions
 from services.recsys.metrics import auc
+from services.recsys.samplers.shared import Shared
 from services.recsys.suspicion import pair_scores
+from services.recsys.texts import centred
 from services.recsys.topk import inner_product
 from tests.spec import oracle_align as oracle
 
@@ -120,3 +123,27 @@ def test_the_same_seed_gives_the_same_vectors_and_another_seed_others() -> None:
     assert torch.equal(one.users, same.users)
     assert torch.equal(one.items, same.items)
     assert not torch.equal(one.users, other.users)
+
+
+def test_each_step_is_adams_formula_on_fresh_gradients() -> None:
+    texts, train, _ = planted()
+    config = replace(SMALL, epochs=3, batch=10_000)
+    rng = generator(4)
+    projector, apart = Projector(16, config, rng=rng), centred(texts)
+    shared = Shared(train, n=config.negatives, rng=rng)
+    weights = list(projector.parameters())
+    first, second = ([torch.zeros_like(w) for w in weights] for _ in range(2))
+    for step in range(1, 4):
+        order = torch.randperm(len(train), generator=rng)
+        u, i = torch.from_numpy(train.users)[order], torch.from_numpy(train.items)[order]
+        j, wrong = shared.draw(u)
+        pairs = contrast(projector, apart, u=u, i=i, j=j, wrong=wrong, config=config)
+        gradients = torch.autograd.grad(pairs.mean(), weights)
+        for w, m, v, g in zip(weights, first, second, gradients, strict=True):
+            m.mul_(0.9).add_(0.1 * g)  # Kingma and Ba 2015, Algorithm 1
+            v.mul_(0.999).add_(0.001 * g * g)
+            best = (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
+            w.data.sub_(config.lr * best)
+    by_hand = normalize(projector(apart.users), dim=1).detach()
+    found = align(texts, train, config=config, rng=generator(4))
+    torch.testing.assert_close(found.users, by_hand, rtol=1e-4, atol=1e-5)
