@@ -211,3 +211,48 @@ def test_memory_counts_children_and_shares_no_page_twice(stack: Stack) -> None:
     shown = {process.name: process.pss_bytes for process in stack.status()}
     assert shown["trainer"] == pytest.approx(expected, rel=0.1)
     assert stack.pss_bytes() == pytest.approx(sum(shown.values()), rel=0.1)
+
+
+FOREGROUND = """
+import sys
+from pathlib import Path
+from tests.winnow.stand_ins import stand_in_plan
+from winnow import commands
+from winnow.errors import StackError
+from winnow.stack import Stack
+stack = Stack(Path(sys.argv[1]), plan=stand_in_plan())
+stack.up()
+print("up", flush=True)
+try:
+    commands._stay(stack)
+except StackError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
+def test_in_the_foreground_an_interruption_ends_everything(
+    tmp_path: Path, signal_sent: signal.Signals
+) -> None:
+    home = tmp_path / "home"
+    command = [sys.executable, "-c", FOREGROUND, str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.3)  # until it waits
+        child.send_signal(signal_sent)
+        assert child.wait(20) == 0
+    assert {process.state for process in Stack(home).status()} == {"stopped"}
+
+
+def test_in_the_foreground_a_death_is_told_and_ends_everything(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    command = [sys.executable, "-c", FOREGROUND, str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        pids = {process.name: process.pid for process in Stack(home).status()}
+        os.kill(pids["api"] or 0, signal.SIGKILL)
+        _, told = child.communicate(timeout=20)
+    assert told.decode().strip() == "api ended unasked: see `winnow logs api`."
+    assert {process.state for process in Stack(home).status()} == {"stopped"}
