@@ -28,7 +28,13 @@ ENVIRONMENT = os.environ  # noqa: TID251 - this is where tests are kept apart fr
 
 # Before torch or numpy load: two test processes on two cores, one thread each.
 ENVIRONMENT["OMP_NUM_THREADS"] = "1"
-for _name in [name for name in ENVIRONMENT if name.startswith("WINNOW_")]:
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in ENVIRONMENT.items() if name.startswith("WINNOW_")}
+
+
+for _name in _settings():
     del ENVIRONMENT[_name]
 
 
@@ -37,9 +43,11 @@ def _quiet_environment() -> Iterator[None]:
     """Undo what a test did to WINNOW_* variables; keep torch, once imported, to one thread."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+    before = _settings()
     yield
-    for name in [name for name in ENVIRONMENT if name.startswith("WINNOW_")]:
+    for name in _settings().keys() - before.keys():
         del ENVIRONMENT[name]
+    ENVIRONMENT.update(before)
 
 
 @pytest.fixture

@@ -1,0 +1,37 @@
+"""make, the script and the continuous integration offer the same commands, and say no clearly."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts import dev
+from scripts.install import LOCKS
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "dev.py"
+PROMISED = {"setup", "demo", "test", "check", "soak", "bench", "migrate"}
+
+
+def test_make_and_the_script_offer_the_promised_commands() -> None:
+    targets = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert targets is not None
+    assert set(targets[1].split()) == dev.COMMANDS.keys() == PROMISED
+
+
+def test_continuous_integration_runs_test_and_check() -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.findall(r"^run (\w+)", text, re.MULTILINE) == ["test", "check"]
+
+
+def test_an_unknown_command_lists_the_known_ones_and_installs_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "fly"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert PROMISED <= set(done.stderr.replace("|", " ").split())
+
+
+def test_every_lock_that_is_installed_exists() -> None:
+    names = {name for locks in LOCKS.values() for name in locks} | {"encoder"}
+    assert {path.stem for path in (ROOT / "requirements").glob("*.lock")} == names
