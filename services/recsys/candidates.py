@@ -54,9 +54,9 @@ def choose_candidates(
 
     Edges of users with a single one are left out: that edge stays whatever is said of it. With a
     budget b, edges claim up to `positive_share` of b, non-edges the rest, and what one side
-    leaves the other may use. Edges go in rounds: each user's most suspicious, then each user's
-    second, a round ordered by how far the score falls short of the user's mean, because a low
-    score alone mostly says that the user has few edges. Non-edges go by score.
+    leaves the other may use. Edges go by score, low first; many tie at 0 where nobody supports
+    them, and of those the ones that fall furthest short of their user's mean score go first.
+    Non-edges go by score, high first.
 
     Args:
         train: the observed graph.
@@ -84,18 +84,17 @@ def choose_candidates(
 def _low_edges(
     train: Interactions, scores: Scores, config: CandidateConfig, rng: np.random.Generator
 ) -> Ints:
-    """Return positions of n2 edges per user, lowest or drawn by softmax(-score), in rounds."""
+    """Return positions of n2 edges per user, lowest or drawn by softmax(-score)."""
     key = scores
     if config.order == "sampled":  # the bottom of score - Gumbel noise is a draw without return
         key = scores / config.temperature - rng.gumbel(size=len(scores))
     order = np.lexsort((train.items, key, train.users))
-    turn = np.arange(len(train)) - train.indptr()[train.users]  # 0 for each user's first
+    place = np.arange(len(train)) - train.indptr()[train.users]  # 0 for each user's lowest
     degrees = train.user_degrees()
-    chosen = (turn < config.n2) & (degrees > 1)[train.users]
-    order, turn = order[chosen], turn[chosen]
+    order = order[(place < config.n2) & (degrees > 1)[train.users]]
     means = np.bincount(train.users, scores, train.n_users) / np.maximum(degrees, 1)
     shortfall = means[train.users[order]] - scores[order]
-    return order[np.lexsort((order, -shortfall, turn))]
+    return order[np.lexsort((order, -shortfall, scores[order]))]
 
 
 def _high_non_edges(

@@ -23,11 +23,16 @@ EDGE_SCORES = np.array([0.5, 0.9, 0.1, 0.2, 0.4, 0.0])
 CONFIG = CandidateConfig(n1=2, n2=1, history=2, block=2)
 
 
-def choose(config: CandidateConfig, seed: int = 0) -> Candidates:
+def choose(
+    config: CandidateConfig,
+    seed: int = 0,
+    *,
+    edge_scores: npt.NDArray[np.float64] = EDGE_SCORES,
+) -> Candidates:
     return choose_candidates(
         GRAPH,
         lambda users: SCORES[users],
-        edge_scores=EDGE_SCORES,
+        edge_scores=edge_scores,
         config=config,
         rng=np.random.default_rng(seed),
     )
@@ -40,14 +45,18 @@ def pairs(found: Candidates, *, edges: bool) -> list[tuple[int, int]]:
 
 def test_the_most_suspicious_edge_of_each_user_and_the_best_non_edges_are_chosen() -> None:
     found = choose(CONFIG)
-    # user 0's edge falls .4 short of its mean .5, user 1's .1; user 2 has a single edge
+    # user 2 has a single edge, which stays whatever is said of it
     assert pairs(found, edges=True) == [(0, 2), (1, 3)]
     assert pairs(found, edges=False) == [(1, 0), (0, 4), (2, 5), (0, 3), (2, 4), (1, 5)]
     assert found.scores.tolist() == [0.1, 0.2, 9.0, 5.0, 5.0, 4.0, 4.0, 3.0]
 
 
-def test_a_second_round_of_edges_comes_after_every_users_first() -> None:
-    assert pairs(choose(replace(CONFIG, n2=2)), edges=True) == [(0, 2), (1, 3), (0, 0), (1, 4)]
+def test_edges_go_by_score_and_a_tie_by_the_gap_to_their_users_mean() -> None:
+    found = choose(replace(CONFIG, n2=2))
+    assert pairs(found, edges=True) == [(0, 2), (1, 3), (1, 4), (0, 0)]
+    tied = choose(replace(CONFIG, n2=1), edge_scores=np.array([0.2, 0.0, 0.3, 0.0, 0.9, 0.0]))
+    # both lie at 0: user 1's mean is .45, user 0's .17
+    assert pairs(tied, edges=True) == [(1, 3), (0, 1)]
 
 
 def test_the_history_is_the_best_liked_without_the_pairs_own_item() -> None:
