@@ -60,6 +60,29 @@ def test_every_term_on_a_batch_equals_its_equation_done_by_hand() -> None:
     assert parts["hal"].item() == pytest.approx(0.7 * (sum(users) / 2 + sum(items) / 2), abs=1e-6)
 
 
+def test_two_pairs_of_one_item_are_no_negatives_of_each_other() -> None:
+    method = made(BY_HAND)
+    both = Batch(torch.tensor([0, 1]), torch.tensor([2, 2]), torch.ones(2))
+    users, _ = slow_z(method, G)
+    _, items_ = slow_z(method, REFINED)
+    # the user side has no negative left and costs nothing; the item side has both users
+    of_items = slow.infonce([items_[2], items_[2]], users, tau=0.5)
+    expected = 0.3 * sum(of_items) / 2
+    assert method.loss(both, 0).parts["de"].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_views_drop_edges_anew_for_every_batch() -> None:
+    world = circles(1)
+    batch = Batch(torch.arange(60), torch.arange(60) % 40, torch.ones(60))
+    found = []
+    for rho in (0.0, 0.2):
+        method = LLMHNI(
+            Config(d=4, rho=rho), LightGCN, world.train, Signals(), seeds=Seeds(1), device=CPU
+        )
+        found.append({method.loss(batch, 0).parts["hal"].item() for _ in range(3)})
+    assert [len(values) for values in found] == [1, 3]
+
+
 def test_the_softmax_adds_the_semantic_negative_to_the_shared_ones() -> None:
     method = made(replace(BY_HAND, loss="sampled_softmax", tau=0.2))
     users, items = slow_z(method, G)
