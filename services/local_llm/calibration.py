@@ -30,8 +30,8 @@ class Thresholds:
 
 # `python -m services.local_llm.calibrate` derives these again and prints the difference.
 THRESHOLDS = {
-    "minilm-l6": Thresholds(user=Cuts(low=-0.012, high=0.076), item=Cuts(low=-0.014, high=0.063)),
-    "hashed-tfidf": Thresholds(user=Cuts(low=0.003, high=0.029), item=Cuts(low=0.016, high=0.038)),
+    "minilm-l6": Thresholds(user=Cuts(low=0.049, high=0.132), item=Cuts(low=0.012, high=0.098)),
+    "hashed-tfidf": Thresholds(user=Cuts(low=0.036, high=0.089), item=Cuts(low=0.036, high=0.068)),
 }
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from services.local_llm.calibrate.domains import ITEM_FRAMES, USER_FRAMES, sentences
-from services.local_llm.calibrate.gold import load_gold, load_shop
-from services.local_llm.calibrate.measures import matching_cuts
+from services.local_llm.calibrate.gold import load_gold, load_shop, other_pairs, shuffled
+from services.local_llm.calibrate.measures import matching_cuts, shared_cuts
 from services.local_llm.calibrate.report import score_all
 from services.local_llm.calibration import THRESHOLDS, Cuts, load_centres
 from services.local_llm.encoder import Encoder
@@ -113,13 +113,19 @@ def test_the_shipped_domain_centres_are_those_of_the_hand_written_sentences(
 
 @pytest.mark.data
 def test_the_shipped_cuts_of_the_fallback_follow_from_the_rated_pairs(hashed: HashedTfIdf) -> None:
-    gold, books = SHARED / "gold_ratings_amazon_books", SHARED / "rlmrec_amazon_books"
-    if not gold.is_dir() or not books.is_dir():
-        pytest.skip("the rated pairs are not here")
+    gold, books, other = (
+        SHARED / name for name in ("gold_ratings_amazon_books", "rlmrec_amazon_books", "xrec_yelp")
+    )
+    if not all(folder.is_dir() for folder in (gold, books, other)):
+        pytest.skip("the rated pairs and both shops are not here")
+    centres = load_centres(hashed.name)
     rated = [pair for pair in load_gold(gold, load_shop(books)) if pair.fitted]
     assert len(rated) == 294
-    scores = score_all(hashed, load_centres(hashed.name), [(r.user, r.item) for r in rated])
-    for view, values in (("user", scores.user), ("item", scores.item)):
-        found = matching_cuts(values, [r.said[view] for r in rated])
+    false = [(user, item) for user, item, true in other_pairs(other, 300) if not true]
+    own = score_all(hashed, centres, [(r.user, r.item) for r in rated])
+    here, there = (score_all(hashed, centres, some) for some in (shuffled(rated), false))
+    for view in ("user", "item"):
+        cuts = matching_cuts(getattr(own, view), [r.said[view] for r in rated])
+        found = shared_cuts(cuts, here=getattr(here, view), elsewhere=getattr(there, view))
         shipped: Cuts = getattr(THRESHOLDS[hashed.name], view)
         assert (found.low, found.high) == pytest.approx((shipped.low, shipped.high), abs=0.0011)

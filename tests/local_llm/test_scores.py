@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.local_llm.calibrate.measures import auc, kappa, levels, matching_cuts
+from services.local_llm.calibrate.measures import auc, kappa, levels, matching_cuts, shared_cuts
 from services.local_llm.calibration import Cuts
 from services.local_llm.scores import SHELF, Centres, centred, item_score, user_score
 
@@ -72,6 +72,12 @@ def test_cuts_give_each_label_as_often_as_it_was_said() -> None:
     scores = np.arange(100) / 100
     cuts = matching_cuts(scores, ["Low"] * 20 + ["Mid"] * 30 + ["High"] * 50)
     assert np.bincount(levels(scores, cuts)).tolist() == [20, 30, 50]
+
+
+def test_cuts_move_halfway_to_where_another_shops_shuffled_pairs_part_alike() -> None:
+    here = np.linspace(0, 1, 101)
+    found = shared_cuts(Cuts(low=0.2, high=0.6), here=here, elsewhere=here + 0.3)
+    assert (found.low, found.high) == pytest.approx((0.35, 0.75), abs=0.006)
 
 
 def test_a_score_on_a_cut_belongs_above_it() -> None:

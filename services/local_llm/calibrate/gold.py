@@ -1,4 +1,4 @@
-"""The rated pairs with their texts, split in two by reader; and a shop nothing was fitted on."""
+"""The rated pairs with their texts, split in two by reader; and another kind of shop."""
 
 import gzip
 import hashlib
@@ -55,7 +55,7 @@ def sample(texts: Texts, count: int) -> list[str]:
     return [texts[key] for key in chosen]
 
 
-def unseen_pairs(folder: Path, count: int) -> list[tuple[Question, Question, bool]]:
+def other_pairs(folder: Path, count: int) -> list[tuple[Question, Question, bool]]:
     """Return user view, item view and truth of true train pairs and of as many random ones.
 
     The random item of a pair is another pair's item: the same popularity, no taste.
@@ -68,6 +68,15 @@ def unseen_pairs(folder: Path, count: int) -> list[tuple[Question, Question, boo
         (*_questions(shop, user, item, chosen[user][1:]), truth)
         for user, own, other in rows
         for item, truth in ((own, True), (other, False))
+    ]
+
+
+def shuffled(rated: list[Rated]) -> list[tuple[Question, Question]]:
+    """Return both views of every reader with the next pair's item in place of the own."""
+    items = [pair.user.item for pair in rated[1:] + rated[:1]]
+    return [
+        (Question("user", pair.user.asked, item), Question("item", pair.item.asked, item))
+        for pair, item in zip(rated, items, strict=True)
     ]
 
 

@@ -49,6 +49,20 @@ def matching_cuts(scores: Numbers, said: Sequence[str]) -> Cuts:
     return Cuts(low=first, high=second)
 
 
+def shared_cuts(cuts: Cuts, *, here: Numbers, elsewhere: Numbers) -> Cuts:
+    """Return the cuts halfway to those that part another shop's shuffled pairs alike.
+
+    `here` and `elsewhere` are scores of shuffled pairs: of the shop with ratings, whose own mean is
+    among the centres, and of a shop whose mean is not, as is true of every shop to come. There
+    unrelated texts keep some likeness, and cuts from the rated shop alone would be too low.
+    """
+    moved = [
+        (cut + float(np.quantile(elsewhere, (here < cut).mean()))) / 2
+        for cut in (cuts.low, cuts.high)
+    ]
+    return Cuts(low=round(moved[0], 3), high=round(moved[1], 3))
+
+
 def shares(found: NDArray[np.int64]) -> dict[str, float]:
     """Return the share of each label."""
     return {label: float((found == level).mean()) for label, level in LEVEL.items()}

@@ -54,9 +54,9 @@ def print_held_out(rated: list[Rated], scores: Scores, cuts: Thresholds) -> None
         _print_separation("true against planted edges", scores.of(mask), cuts, (true, planted))
 
 
-def print_unseen(truth: Mask, scores: Scores, cuts: Thresholds) -> None:
+def print_other(truth: Mask, scores: Scores, cuts: Thresholds) -> None:
     """Print the same of a shop of another kind: true train pairs against shuffled ones."""
-    click.echo(f"\nunseen shop: {len(truth)} pairs")
+    click.echo(f"\nother shop: {len(truth)} pairs")
     for name, mask in (("true", truth), ("shuffled", ~truth)):
         _print_shares(name, scores.of(mask), cuts)
     _print_separation("true against shuffled pairs", scores, cuts, (truth, ~truth))
