@@ -75,8 +75,8 @@ class Install:
     def _torch(self) -> None:
         """Take the wheel that pip is configured with, else PyTorch's for CPUs, else the usual."""
         name = f"torch=={TORCH}"
-        for source in (["--no-deps", "--no-index"], ["--no-deps", "--index-url", CPU_INDEX]):
-            if self._pip(*source, name) == 0:
+        for source in (["--no-index"], ["--index-url", CPU_INDEX, "--retries", "1"]):
+            if self._pip("--no-deps", *source, name) == 0:
                 return
         print("  no CPU build is to be had: taking the usual one, with its CUDA packages")
         self._must(self._pip(name))
