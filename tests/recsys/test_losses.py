@@ -75,8 +75,8 @@ def test_l2_by_hand() -> None:
 
 
 def test_a_weighted_mean_divides_by_the_weights_not_by_the_number() -> None:
-    # 1 + 12 = 13, over weights of 2
-    assert float(losses.weighted_mean(torch.tensor([2.0, 8.0]), torch.tensor([0.5, 1.5]))) == 6.5
+    # 1 + 20 = 21, over weights of 3
+    assert float(losses.weighted_mean(torch.tensor([2.0, 8.0]), torch.tensor([0.5, 2.5]))) == 7.0
 
 
 def test_the_gradients_agree_with_finite_differences() -> None:
