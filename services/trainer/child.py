@@ -25,6 +25,7 @@ class Child:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
+        self._said = b""
 
     @property
     def pid(self) -> int:
@@ -33,7 +34,10 @@ class Child:
 
     def wait(self, seconds: float) -> int:
         """Return the exit code, negative for a signal; subprocess.TimeoutExpired if it runs on."""
-        return self._process.wait(timeout=seconds)
+        code = self._process.wait(timeout=seconds)
+        if self._process.stdout is not None:
+            self._said = self._process.stdout.read()
+        return code
 
     def end(self) -> None:
         """Ask the process to end, then make it; return when it is gone."""
@@ -46,9 +50,8 @@ class Child:
 
     def error(self) -> dict[str, str]:
         """Return code and detail as the child told them; never a trace."""
-        said = self._process.stdout.read() if self._process.stdout else b""
         try:
-            told = json.loads(said)
+            told = json.loads(self._said)
             return {"code": str(told["code"]), "detail": str(told["detail"])}
         except (ValueError, KeyError, TypeError):
             return {"code": "INTERNAL", "detail": "The stage ended without saying why."}

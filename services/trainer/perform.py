@@ -1,12 +1,13 @@
 """Does one stage: load the run, call its pipeline step, end the stage in one transaction."""
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import torch
 
 from services.shared.artifacts import ArtifactStore
-from services.shared.db.repos import runs, stages
+from services.shared.db.repos import models, runs, stages
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
 from services.shared.settings import settings
@@ -14,41 +15,17 @@ from services.shared.specs import RunSpec
 from services.shared.stages import StageName
 from services.trainer import workspace
 from services.trainer.context import Context, Result
-from services.trainer.pipeline import (
-    align,
-    candidates,
-    evaluate,
-    pretrain,
-    publish,
-    refine,
-    snapshot,
-    train,
-    train_raw,
-)
 from services.trainer.progress import Progress
-
-PIPELINE: dict[StageName, Callable[[Context], Result]] = {
-    StageName.SNAPSHOT: snapshot.run,
-    StageName.ALIGN: align.run,
-    StageName.PRETRAIN: pretrain.run,
-    StageName.CANDIDATES: candidates.run,
-    StageName.TRAIN_RAW: train_raw.run,
-    StageName.REFINE: refine.run,
-    StageName.TRAIN: train.run,
-    StageName.EVALUATE: evaluate.run,
-    StageName.PUBLISH: publish.run,
-}
 
 
 def perform(lease: StageLease) -> None:
     """Do the stage and end it; LeaseLostError, with nothing written, when the lease is lost."""
     torch.set_num_threads(settings().train_threads)
-    result = PIPELINE[lease.name](_context(lease))
+    result = _step(lease.name)(_context(lease))
     with unit_of_work(lease.project_id) as session:
         result.record(session)
         if result.manifest is not None:
-            pointer = {"path": result.manifest.path, "sha256": result.manifest.sha256}
-            runs.keep_artifact(session, lease.run_id, lease.name.value, pointer)
+            models.keep_files(session, lease.run_id, lease.name.value, result.manifest)
         stages.finish(session, lease, result.figures, peak_memory_bytes=peak_memory())
     if lease.name is StageName.PUBLISH:
         workspace.forget(lease.run_id)
@@ -62,6 +39,12 @@ def peak_memory() -> int | None:
         return None
     found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
     return found[0] if found else None
+
+
+def _step(name: StageName) -> Callable[[Context], Result]:
+    """Return the stage's `run`; the other stages' imports would cost each child a second."""
+    step: Callable[[Context], Result] = import_module(f"services.trainer.pipeline.{name.value}").run
+    return step
 
 
 def _context(lease: StageLease) -> Context:

@@ -1,13 +1,25 @@
-"""Models: one per run, and the pointer of a dataset to the one it serves."""
+"""What a run leaves behind: its stages' files, its model, and a dataset's pointer to one."""
 
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import func, literal, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from services.shared.artifacts import Manifest
 from services.shared.db.tables import Dataset, Model, Run
 from services.shared.ids import new_id
+
+
+def keep_files(session: Session, run_id: UUID, stage: str, manifest: Manifest) -> None:
+    """Note where `stage` left its files; the last note of a stage stands."""
+    pointer = literal({"path": manifest.path, "sha256": manifest.sha256}, JSONB)
+    session.execute(
+        update(Run)
+        .where(Run.id == run_id)
+        .values(artifacts=Run.artifacts.op("||")(func.jsonb_build_object(stage, pointer)))
+    )
 
 
 def create(

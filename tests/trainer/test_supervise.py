@@ -1,0 +1,222 @@
+"""A stage's process is ended, released, retried or believed, and never outlives its right."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import psutil
+import pytest
+import redis
+from sqlalchemy import text
+
+from services.shared.db.repos import jobs, stages
+from services.shared.db.repos.stages import StageLease
+from services.shared.db.session import unit_of_work
+from services.shared.settings import settings
+from services.shared.stages import StageName
+from services.trainer import child, tasks, workspace
+from services.trainer.perform import perform
+from services.trainer.supervise import Ending, admit, supervise
+from tests.trainer.shop import Shop
+
+pytestmark = pytest.mark.stack
+
+ENDLESS = {"epochs": 10_000, "patience": 10_000}
+
+
+@contextmanager
+def _supervised(lease: StageLease, stopping: threading.Event) -> Iterator[list[Ending]]:
+    """Supervise in a thread, as the worker's pool does; the ending is there after the block."""
+    endings: list[Ending] = []
+    thread = threading.Thread(target=lambda: endings.append(supervise(lease, stopping)))
+    thread.start()
+    try:
+        yield endings
+    finally:
+        thread.join(30)
+        stopping.set()
+        thread.join()
+
+
+def _endless_training(shop: Shop) -> StageLease:
+    """Return a lease on a stage that would train for hours: train_raw, ready to begin."""
+    run_id = shop.start_run(ENDLESS)
+    perform(shop.claim(run_id, StageName.SNAPSHOT))
+    with unit_of_work(shop.project_id) as session:
+        session.execute(text("UPDATE stages SET state = 'ready' WHERE name = 'train_raw'"))
+    return shop.claim(run_id, StageName.TRAIN_RAW)
+
+
+def _stage(lease: StageLease) -> stages.Stage:
+    with unit_of_work(lease.project_id) as session:
+        return next(s for s in stages.of_run(session, lease.run_id) if s.name == lease.name.value)
+
+
+def _await_progress(lease: StageLease) -> None:
+    deadline = time.monotonic() + 25
+    while time.monotonic() < deadline:
+        if _stage(lease).progress["completed"] > 1:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the stage made no progress")
+
+
+def _children() -> set[int]:
+    """Return the stages' processes that this test process has."""
+    alive = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+    return {one.pid for one in alive if "services.trainer.stage" in one.cmdline()}
+
+
+def test_a_cancelled_run_ends_its_process(shop: Shop) -> None:
+    lease = _endless_training(shop)
+    with _supervised(lease, threading.Event()) as endings:
+        _await_progress(lease)
+        with unit_of_work(shop.project_id) as session:
+            stages.cancel_run(session, lease.run_id)
+    assert endings == [Ending.CANCELLED]
+    assert _children() == set()
+    assert _stage(lease).state == "cancelled"
+    with unit_of_work(shop.project_id) as session:
+        assert jobs.state(session, lease.run_id) == "cancelled"
+    assert not workspace._of_run(lease.run_id).exists()
+
+
+def test_a_killed_process_is_retried_and_goes_on(shop: Shop) -> None:
+    lease = _endless_training(shop)
+    with redis.Redis.from_url(settings().require("redis_url")) as broker:
+        broker.flushall()
+        with _supervised(lease, threading.Event()) as endings:
+            _await_progress(lease)
+            (pid,) = _children()
+            os.kill(pid, signal.SIGKILL)
+        waiting = broker.llen("train")
+    assert endings == [Ending.KILLED]
+    assert waiting == 1  # sent again at once
+    assert _stage(lease).state == "ready"
+    reached = _stage(lease).progress["completed"]
+    again = admit(lease.run_id, lease.name, project_id=lease.project_id)
+    assert again is not None
+    assert (again.attempt, again.token) == (lease.attempt + 1, lease.token + 1)
+    stopping = threading.Event()
+    with _supervised(again, stopping):
+        deadline = time.monotonic() + 25
+        while _stage(again).progress["completed"] <= reached and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert _stage(again).progress["completed"] > reached
+        stopping.set()
+
+
+def test_a_stage_that_is_killed_every_time_fails_in_the_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINNOW_STAGE_ATTEMPTS", "1")
+    settings.cache_clear()
+    lease = _endless_training(shop)
+    with _supervised(lease, threading.Event()) as endings:
+        _await_progress(lease)
+        (pid,) = _children()
+        os.kill(pid, signal.SIGKILL)
+    assert endings == [Ending.KILLED]
+    error = _stage(lease).error
+    assert error is not None
+    assert error["code"] == "STAGE_KILLED"
+    assert "begun 1 times" in error["detail"]
+
+
+def test_a_lost_lease_ends_the_process_and_nothing_is_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINNOW_LEASE_SECONDS", "3")
+    settings.cache_clear()
+    lease = _endless_training(shop)
+    with _supervised(lease, threading.Event()) as endings:
+        _await_progress(lease)
+        with unit_of_work(shop.project_id) as session:  # another worker took it over
+            session.execute(
+                text("UPDATE stages SET lease_token = lease_token + 1 WHERE name = 'train_raw'")
+            )
+    assert endings == [Ending.LOST]
+    assert _children() == set()
+    assert shop.artifact(lease.run_id, lease.name) is None
+    assert _stage(lease).state == "running"  # the other's
+
+
+def test_a_stopping_worker_gives_the_stage_back(shop: Shop) -> None:
+    lease = _endless_training(shop)
+    stopping = threading.Event()
+    with _supervised(lease, stopping) as endings:
+        _await_progress(lease)
+        stopping.set()
+    assert endings == [Ending.STOPPED]
+    assert _children() == set()
+    assert _stage(lease).state == "ready"
+    assert workspace._of_run(lease.run_id).exists()  # what was learned waits for the next attempt
+
+
+def test_a_failed_stage_tells_its_reason_and_no_trace(shop: Shop) -> None:
+    run_id = shop.start_run(settings={"positive": "value>=6"})
+    lease = shop.claim(run_id, StageName.SNAPSHOT)
+    assert supervise(lease, threading.Event()) is Ending.FAILED
+    error = _stage(lease).error
+    assert error is not None
+    assert error["code"] == "TOO_SMALL"
+    assert "Traceback" not in error["detail"]
+    with unit_of_work(shop.project_id) as session:
+        job = jobs.get(session, run_id)
+        assert (job.state, job.error) == ("failed", {**error, "stage": "snapshot"})
+
+
+def test_a_message_is_done_once_and_dropped_the_second_time(shop: Shop) -> None:
+    run_id = shop.start_run()
+    message = {
+        "v": 1,
+        "id": str(run_id),
+        "project_id": str(shop.project_id),
+        "request_id": None,
+    }
+    tasks.enter(StageName.SNAPSHOT, message)
+    assert shop.state(run_id, StageName.SNAPSHOT) == "succeeded"
+    first = shop.artifact(run_id, StageName.SNAPSHOT)
+    tasks.enter(StageName.SNAPSHOT, message)
+    assert shop.artifact(run_id, StageName.SNAPSHOT) == first
+    assert _stage(StageLease(run_id, StageName.SNAPSHOT, shop.project_id, 1, 1)).attempts == 1
+
+
+def test_a_message_of_another_version_is_left_to_the_sweep(shop: Shop) -> None:
+    run_id = shop.start_run()
+    message = {"v": 2, "id": str(run_id), "project_id": str(shop.project_id), "request_id": None}
+    tasks.enter(StageName.SNAPSHOT, message)
+    assert shop.state(run_id, StageName.SNAPSHOT) == "ready"
+
+
+def test_a_child_does_not_outlive_its_parent(shop: Shop) -> None:
+    lease = _endless_training(shop)
+    parent = os.fork()
+    if parent == 0:  # a worker that is killed while its stage runs
+        with child.started(lease):
+            time.sleep(60)
+        os._exit(0)
+    try:
+        _await_progress(lease)
+    finally:
+        os.kill(parent, signal.SIGKILL)
+        os.waitpid(parent, 0)
+    time.sleep(0.3)
+    reached = _stage(lease).progress["completed"]
+    time.sleep(1.2)
+    assert _stage(lease).progress["completed"] == reached
+
+
+def test_every_stage_of_the_worker_has_a_doorway() -> None:
+    assert {name.value for name in StageName} - {name.value for name in tasks.STAGES} == {
+        "embed",
+        "rate",
+    }
+
+
+def test_a_run_without_a_row_is_dropped(shop: Shop) -> None:
+    assert admit(UUID(int=1), StageName.SNAPSHOT, project_id=shop.project_id) is None
