@@ -25,7 +25,7 @@ class LocalLlm(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8090, ge=1, le=65535)
     api_key: SecretStr | None = None
-    encoder_path: Path | None = Field(default=None, description="a Hugging Face folder to use")
+    encoder_path: Path | None = Field(default=None, description="a folder with MiniLM's two files")
     faults: str = Field(default="", description="such as delay_ms=50,server_error=.05; for tests")
 
 
