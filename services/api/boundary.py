@@ -1,0 +1,71 @@
+"""The outermost layer: a request id in and out, one line in the log, and no stack trace out."""
+
+import re
+import time
+from http import HTTPStatus
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.api.errors import internal
+from services.shared.ids import new_id
+from services.shared.log import bound, get_logger
+
+log = get_logger(__name__)
+HEADER = b"x-request-id"
+_PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+
+
+class Boundary:
+    """Wraps the whole application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request under its id."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        structlog.contextvars.clear_contextvars()
+        with bound(request_id=_request_id(scope)):
+            await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = time.perf_counter()
+        status: int | None = None
+        request_id = structlog.contextvars.get_contextvars()["request_id"].encode()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (HEADER, request_id)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("request_crashed", method=scope["method"])
+            if status is not None:
+                raise  # half an answer is out: the connection must break, not end well
+            await internal()(scope, receive, send_with_id)
+        _tell(scope, status or HTTPStatus.INTERNAL_SERVER_ERROR, time.perf_counter() - begun)
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    route = scope.get("route")
+    path = getattr(route, "path", scope["path"])  # the template: ids of people stay out of the log
+    write = log.debug if scope.get("winnow.quiet") else log.info
+    write(
+        "request",
+        method=scope["method"],
+        path=path,
+        status=int(status),
+        milliseconds=round(seconds * 1000, 2),
+    )
+
+
+def _request_id(scope: Scope) -> str:
+    given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+    return given.decode() if _PLAIN.fullmatch(given) else str(new_id())

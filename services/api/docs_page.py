@@ -1,0 +1,54 @@
+"""/docs: the OpenAPI document as one plain page, which asks no other host for anything."""
+
+from html import escape
+from typing import Any
+
+from services.api.openapi import operations
+
+Json = dict[str, Any]
+
+_STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;
+color:#1c1c1c;background:#fff}
+h2{margin-top:2.5rem;border-bottom:1px solid #ccc}
+code{font:14px ui-monospace,monospace}
+summary{cursor:pointer;padding:.3rem 0}
+table{border-collapse:collapse;margin:.5rem 0 1rem}
+td,th{text-align:left;vertical-align:top;padding:.2rem 1rem .2rem 0}
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#161616}a{color:#8ab4f8}}
+"""
+
+
+def page(doc: Json) -> str:
+    """Return the page as HTML."""
+    title = escape(f"{doc['info']['title']} {doc['info']['version']}")
+    groups: dict[str, list[str]] = {}
+    for path, method, operation in operations(doc):
+        tag = (operation.get("tags") or ["other"])[0]
+        groups.setdefault(tag, []).append(_operation(path, method, operation))
+    body = "".join(f"<h2>{escape(tag)}</h2>{''.join(rows)}" for tag, rows in groups.items())
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+        f"<h1>{title}</h1><p>{escape(doc['info'].get('summary', ''))} The full description is "
+        '<a href="/openapi.json">/openapi.json</a> (OpenAPI 3.1). Every /v1 route wants '
+        "<code>Authorization: Bearer wn_…</code>; errors are "
+        f"<code>application/problem+json</code>.</p>{body}</html>"
+    )
+
+
+def _operation(path: str, method: str, operation: Json) -> str:
+    rows = "".join(_parameter(one) for one in operation.get("parameters", []))
+    table = f"<table>{rows}</table>" if rows else ""
+    statuses = ", ".join(operation["responses"])
+    return (
+        f"<details><summary><code><b>{method.upper()}</b> {escape(path)}</code> "
+        f"{escape(operation.get('description', ''))}</summary>{table}"
+        f"<p>Answers: <code>{escape(statuses)}</code></p></details>"
+    )
+
+
+def _parameter(parameter: Json) -> str:
+    need = "required" if parameter.get("required") else ""
+    cells = (parameter["name"], parameter["in"], need, parameter.get("description", ""))
+    return "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>"

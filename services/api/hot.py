@@ -1,0 +1,204 @@
+"""Recommendations on the bare ASGI path: an answer is a slice of a mapped file, never parsed.
+
+`GET /v1/datasets/{dataset}/recommendations/{user}` is answered here, before any routing;
+`routes/recommendations.py` holds its place in the OpenAPI document.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from urllib.parse import parse_qsl, unquote_to_bytes
+from uuid import UUID
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from services.api.auth import CALLER, Caller
+from services.api.errors import answer_to
+from services.api.schemas.base import check_id
+from services.api.served import Lists, Pointers, Published, Shelf
+from services.api.served.pointers import model_of
+from services.shared.errors import InvalidError, NotFoundError, UnavailableError, WinnowError
+from services.shared.settings import settings
+
+_PATH = re.compile(r"/v1/datasets/([^/]+)/recommendations/([^/]+)")
+_HEAD = (
+    '{"recommendation_id":"%s","model_id":"%s","dataset_version":%d,'
+    '"strategy":"%s","fallback":%s,"items":['
+)
+DEFAULT_K = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What a caller may ask for; None stands for the model's own choice."""
+
+    k: int = DEFAULT_K
+    explain: bool = False
+    graph: str | None = None
+    model_id: UUID | None = None
+
+
+class Hot:
+    """Answers the one route that must be fast, and hands everything else on."""
+
+    def __init__(self, app: ASGIApp, pointers: Pointers, shelf: Shelf) -> None:
+        self._app = app
+        self._pointers = pointers
+        self._shelf = shelf
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        match = _PATH.fullmatch(scope["path"]) if scope["type"] == "http" else None
+        if match is None or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        scope["winnow.quiet"] = True
+        try:
+            status, headers, body = await self._answer(scope, match[1], match[2])
+        except WinnowError as error:
+            await answer_to(error)(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(
+        self, scope: Scope, dataset: str, user: str
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        caller: Caller = scope[CALLER]
+        project_id = caller.require("read")
+        dataset_id, user_id = _dataset_id(dataset), _user_id(user)
+        query = read_query(scope["query_string"])
+        lists = await self._lists(project_id, dataset_id, query.model_id)
+        ident = recommendation_id(lists.model.model_id, user_id, query)
+        headers = [(b"etag", b'"%s"' % ident.encode()), (b"cache-control", b"private, no-cache")]
+        if _matches(scope, ident):
+            return 304, headers, b""
+        body = render(lists, user_id, query, ident)
+        headers += [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        return 200, headers, body
+
+    async def _lists(self, project_id: UUID, dataset_id: UUID, model_id: UUID | None) -> Lists:
+        model = await self._model(project_id, dataset_id, model_id)
+        named = model_id is not None
+        at_hand = self._shelf.at_hand(model, named=named)
+        if at_hand is not None:
+            return at_hand
+        return await run_in_threadpool(self._shelf.fetch, model, named=named)
+
+    async def _model(self, project_id: UUID, dataset_id: UUID, model_id: UUID | None) -> Published:
+        pointer = self._pointers.fresh(project_id, dataset_id)
+        try:
+            if pointer is None:
+                pointer = await run_in_threadpool(self._pointers.read, project_id, dataset_id)
+            if model_id is None:
+                return model_of(pointer)
+            return await run_in_threadpool(self._pointers.named, project_id, dataset_id, model_id)
+        except (OperationalError, InterfaceError) as error:
+            raise UnavailableError("Postgres") from error
+
+
+def render(lists: Lists, user_id: str, query: Query, ident: str) -> bytes:
+    """Return the answer's bytes: a head, a slice of the list file, a tail."""
+    model = lists.model
+    graph = lists.by_graph[query.graph or model.default_graph]
+    items = graph.fragment(user_id, query.k, explain=query.explain)
+    strategy, fallback = "model", "null"
+    if items is None:
+        items = graph.popular(query.k, explain=query.explain)
+        strategy, fallback = "popular", '"popular"'
+    head = _HEAD % (ident, model.model_id, model.dataset_version, strategy, fallback)
+    return head.encode() + items + b"]}"
+
+
+def recommendation_id(model_id: UUID, user_id: str, query: Query) -> str:
+    """Return 128 bits over model, user and query, as base64url: the same as long as the answer."""
+    asked = f"{query.k} {query.explain} {query.graph} {model_id} ".encode() + user_id.encode()
+    return base64.urlsafe_b64encode(blake2b(asked, digest_size=16).digest()).decode().rstrip("=")
+
+
+def read_query(raw: bytes) -> Query:
+    """Return the query; InvalidError names a parameter that is unknown or wrong."""
+    try:
+        given = dict(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict"))
+    except ValueError:
+        raise InvalidError("The query is no UTF-8.", pointer="/query") from None
+    unknown = sorted(set(given) - {"k", "explain", "exclude_seen", "graph", "model"})
+    if unknown:
+        raise InvalidError(
+            f"Unknown query parameter: {', '.join(unknown)}.",
+            pointer=f"/query/{unknown[0]}",
+            code="UNKNOWN_PARAMETER",
+        )
+    if _boolean(given, "exclude_seen", default=True) is False:
+        raise _wrong("exclude_seen", "is true or left out: lists hold unseen items only")
+    return Query(
+        k=_k(given),
+        explain=_boolean(given, "explain", default=False),
+        graph=_graph(given),
+        model_id=_model_id(given),
+    )
+
+
+def _k(given: Mapping[str, str]) -> int:
+    text, most = given.get("k", str(DEFAULT_K)), settings().limits.page_size
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
+        raise _wrong("k", f"is a number from 1 to {most}")
+    return int(text)
+
+
+def _boolean(given: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = given.get(name)
+    if text is None:
+        return default
+    if text not in {"true", "false"}:
+        raise _wrong(name, "is true or false")
+    return text == "true"
+
+
+def _graph(given: Mapping[str, str]) -> str | None:
+    graph = given.get("graph")
+    if graph not in {None, "raw", "denoised"}:
+        raise _wrong("graph", "is raw or denoised")
+    return graph
+
+
+def _model_id(given: Mapping[str, str]) -> UUID | None:
+    text = given.get("model")
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        raise _wrong("model", "is a model's id") from None
+
+
+def _dataset_id(segment: str) -> UUID:
+    try:
+        return UUID(segment)
+    except ValueError:
+        raise NotFoundError("dataset", segment) from None
+
+
+def _user_id(segment: str) -> str:
+    try:
+        return check_id(unquote_to_bytes(segment.encode("latin-1")).decode())
+    except ValueError as error:
+        raise InvalidError(f"user_id {error}.", pointer="/path/user_id") from None
+
+
+def _matches(scope: Scope, ident: str) -> bool:
+    given = next((value for name, value in scope["headers"] if name == b"if-none-match"), None)
+    if given is None:
+        return False
+    wanted = f'"{ident}"'
+    tags = [tag.strip().removeprefix("W/") for tag in given.decode("latin-1").split(",")]
+    return wanted in tags or "*" in tags
+
+
+def _wrong(name: str, what: str) -> InvalidError:
+    return InvalidError(f"{name} {what}.", pointer=f"/query/{name}")

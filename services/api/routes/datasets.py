@@ -1,0 +1,54 @@
+"""Datasets."""
+
+from fastapi import APIRouter, Request, Response
+
+from services.api.deps import ActOnce, LiveDataset, Reader, Unit, Writer
+from services.api.paging import Paged, cut, moment_place
+from services.api.schemas.datasets import DatasetAnswer, DatasetChange, Datasets, NewDataset
+from services.api.strict import StrictRoute
+from services.api.use_cases.change_dataset import change_dataset as change
+from services.api.use_cases.create_dataset import create_dataset as make
+from services.api.use_cases.delete_dataset import delete_dataset as delete
+from services.shared.db.repos import datasets
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=StrictRoute)
+
+
+@router.post("", status_code=201, response_model=DatasetAnswer)
+def create_dataset(body: NewDataset, project: Writer, session: Unit, once: ActOnce) -> Response:
+    """Make an empty dataset; every setting has a default."""
+    dataset = make(session, project_id=project, name=body.name, settings=body.settings)
+    location = {"Location": f"/v1/datasets/{dataset.id}"}
+    return once.answer(201, DatasetAnswer.model_validate(dataset), headers=location)
+
+
+@router.get("")
+def list_datasets(_project: Reader, session: Unit, page: Paged) -> Datasets:
+    """List the project's datasets, oldest first."""
+    rows = datasets.page(session, size=page.size, after=moment_place(page))
+    return Datasets(
+        datasets=[DatasetAnswer.model_validate(row) for row in rows[: page.size]],
+        next_page_token=cut(rows, page, lambda row: (row.created_at, row.id)),
+    )
+
+
+@router.get("/{dataset}")
+def get_dataset(dataset: LiveDataset) -> DatasetAnswer:
+    """Return a dataset."""
+    return DatasetAnswer.model_validate(dataset)
+
+
+@router.patch("/{dataset}")
+def change_dataset(
+    body: DatasetChange, _project: Writer, session: Unit, dataset: LiveDataset
+) -> DatasetAnswer:
+    """Rename a dataset or change single settings; a run that has begun keeps the old ones."""
+    changed = change(session, dataset.id, name=body.name, settings=body.settings)
+    return DatasetAnswer.model_validate(changed)
+
+
+@router.delete("/{dataset}", status_code=204)
+def delete_dataset(project: Writer, session: Unit, dataset: LiveDataset, request: Request) -> None:
+    """Delete a dataset with all that hangs on it: gone at once, erased soon after."""
+    delete(session, project_id=project, dataset_id=dataset.id)
+    request.app.state.pointers.forget(project, dataset.id)

@@ -1,0 +1,38 @@
+"""Jobs: anything that takes time."""
+
+from fastapi import APIRouter
+
+from services.api.deps import Reader, Unit, Uuid, Writer, uuid_or_404
+from services.api.paging import Paged, cut, moment_place
+from services.api.schemas.jobs import JobAnswer, Jobs
+from services.api.strict import StrictRoute
+from services.api.use_cases.cancel_job import cancel_job as cancel
+from services.api.use_cases.describe_job import describe_job, describe_jobs
+from services.shared.db.repos import jobs, listings
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
+
+
+@router.get("")
+def list_jobs(_project: Reader, session: Unit, page: Paged) -> Jobs:
+    """List the project's jobs, newest first."""
+    rows = listings.jobs(session, size=page.size, after=moment_place(page))
+    views = describe_jobs(session, rows[: page.size])
+    return Jobs(
+        jobs=[JobAnswer.model_validate(view) for view in views],
+        next_page_token=cut(rows, page, lambda row: (row.created_at, row.id)),
+    )
+
+
+@router.post("/{job}:cancel")
+def cancel_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
+    """Ask a job to stop: what runs is ended by its worker, what waits never starts."""
+    cancelled = cancel(session, uuid_or_404("job", job))
+    return JobAnswer.model_validate(describe_job(session, cancelled))
+
+
+@router.get("/{job}")
+def get_job(job: Uuid, _project: Reader, session: Unit) -> JobAnswer:
+    """Return a job with its stages, progress, usage and, once it has ended, its result."""
+    found = jobs.get(session, uuid_or_404("job", job))
+    return JobAnswer.model_validate(describe_job(session, found))

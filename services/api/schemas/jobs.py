@@ -1,0 +1,109 @@
+"""Jobs, and the body that starts a run."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.api.schemas.base import MOMENT, OTHER_UUID, UUID_EXAMPLE, Answer, Body, NextPage
+from services.shared.specs import LlmhniParams, RunSpec
+
+
+class NewRun(Body):
+    """A run to be started; everything has a default."""
+
+    method: Literal["llmhni"] = Field(default="llmhni", examples=["llmhni"])
+    """The denoising method."""
+    backbone: Literal["lightgcn"] = Field(default="lightgcn", examples=["lightgcn"])
+    """The graph model that it trains."""
+    params: LlmhniParams = Field(default=LlmhniParams(), examples=[{"epochs": 12}])
+    """The method's parameters."""
+    seed: int = Field(default=0, ge=0, lt=2**63, examples=[7])
+    """The root of all randomness."""
+    budget_pairs: int = Field(default=10_000, gt=0, le=1_000_000_000, examples=[2000])
+    """Most pairs that are rated; each costs two calls."""
+    budget_usd: Decimal | None = Field(
+        default=None, gt=0, decimal_places=6, max_digits=15, examples=[None]
+    )
+    """Most dollars that are spent; null for no limit but the pairs."""
+    prompt_version: int | None = Field(default=None, ge=1, lt=2**31, examples=[None])
+    """The version of both rating prompts; null for the newest."""
+
+    def spec(self) -> RunSpec:
+        """Return what the caller set, as the run's row keeps it."""
+        return RunSpec(**{name: getattr(self, name) for name in self.model_fields_set})
+
+
+class Progress(Answer):
+    """How far a job is, in its own unit: rows of an import, calls of a rating, stages of a run."""
+
+    total: int | None = Field(default=None, examples=[22])
+    completed: int = Field(default=0, examples=[14])
+    failed: int = Field(default=0, examples=[0])
+    cached: int = Field(default=0, examples=[3])
+
+
+class StageAnswer(Answer):
+    """One stage of a run."""
+
+    name: str = Field(examples=["rate"])
+    state: str = Field(examples=["running"])
+    progress: dict[str, Any] = Field(
+        examples=[{"total": 4000, "completed": 1200, "failed": 0, "cached": 31}]
+    )
+    started_at: datetime | None = Field(examples=[MOMENT])
+    finished_at: datetime | None = Field(examples=[None])
+    seconds: float | None = Field(examples=[41.5])
+    peak_memory_bytes: int | None = Field(examples=[None])
+    figures: dict[str, Any] = Field(examples=[{}])
+    error: dict[str, Any] | None = Field(examples=[None])
+
+
+class UsageAnswer(Answer):
+    """What was asked of language models so far; usd is null where a price is unknown."""
+
+    requests: int = Field(examples=[1200])
+    prompt_tokens: int = Field(examples=[512000])
+    completion_tokens: int = Field(examples=[30100])
+    usd: float | None = Field(examples=[0.0])
+
+
+class JobAnswer(Answer):
+    """Anything that takes time."""
+
+    id: UUID = Field(examples=[UUID_EXAMPLE])
+    kind: str = Field(examples=["run"])
+    state: Literal[
+        "queued", "running", "paused", "cancelling", "succeeded", "failed", "cancelled"
+    ] = Field(examples=["running"])
+    stage: str | None = Field(examples=["rate"])
+    """What it is at."""
+    stages: list[StageAnswer]
+    created_at: datetime = Field(examples=[MOMENT])
+    started_at: datetime | None = Field(examples=[MOMENT])
+    finished_at: datetime | None = Field(examples=[None])
+    progress: Progress
+    eta_seconds: float | None = Field(examples=[95.0])
+    """Null where nobody knows."""
+    usage: UsageAnswer
+    error: dict[str, Any] | None = Field(examples=[None])
+    result: dict[str, Any] | None = Field(examples=[None])
+    links: dict[str, str] = Field(
+        examples=[{"self": f"/v1/jobs/{UUID_EXAMPLE}", "dataset": f"/v1/datasets/{OTHER_UUID}"}]
+    )
+
+
+class Jobs(Answer):
+    """A page of jobs, newest first."""
+
+    jobs: list[JobAnswer]
+    next_page_token: NextPage
+
+
+class Runs(Answer):
+    """A page of a dataset's runs, newest first; a run's id is its job's id."""
+
+    runs: list[JobAnswer]
+    next_page_token: NextPage

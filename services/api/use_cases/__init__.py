@@ -1,0 +1,1 @@
+"""What the api decides: one file a verb, no HTTP inside."""

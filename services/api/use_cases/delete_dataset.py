@@ -1,0 +1,18 @@
+"""Delete a dataset: out of sight at once, erased soon after."""
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from services.api.use_cases.cancel_job import cancel_all_of
+from services.shared.broker import enqueue
+from services.shared.db.repos import datasets
+from services.shared.queues import Task
+
+
+def delete_dataset(session: Session, *, project_id: UUID, dataset_id: UUID) -> None:
+    """Set the tombstone, stop what works on the dataset and send for the purge."""
+    datasets.lock(session, dataset_id)
+    cancel_all_of(session, dataset_id)
+    datasets.bury(session, dataset_id)
+    enqueue(session, Task.PURGE_DATASET, dataset_id, project_id=project_id)
