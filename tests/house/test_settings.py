@@ -1,0 +1,42 @@
+"""Every setting has its line, and no secret has a default."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from services.shared.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET_WORDS = ("key", "secret", "password", "token", "database_url", "redis_url")
+
+
+def test_the_example_lists_every_setting_as_it_is() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/env_example.py", "--check"], cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, "python scripts/env_example.py > .env.example"
+
+
+def test_no_secret_has_a_default() -> None:
+    secrets = {
+        f"{where}{name}": value for where, name, value in _all(Settings()) if _is_secret(name)
+    }
+    assert len(secrets) >= 9
+    assert set(secrets.values()) == {None}
+
+
+def _all(model: BaseModel, where: str = "") -> list[tuple[str, str, object]]:
+    found: list[tuple[str, str, object]] = []
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            found += _all(value, f"{where}{name}.")
+        else:
+            found.append((where, name, value))
+    return found
+
+
+def _is_secret(name: str) -> bool:
+    return any(name.endswith(word) for word in SECRET_WORDS)
