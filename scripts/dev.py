@@ -9,6 +9,7 @@ beside this checkout; the Makefile calls this file.
 
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -85,6 +86,7 @@ def run(*arguments: str, install: str = "dev", quiet_as: str = "") -> int:
     if quiet_as:
         print(f"== {quiet_as}", flush=True)
     child = subprocess.Popen([str(python), *arguments], cwd=ROOT, env=environment())
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())  # it has servers to end in order
     while True:
         try:
             return child.wait()
