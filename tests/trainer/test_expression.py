@@ -1,0 +1,42 @@
+"""What `positive` may say, and how it is told when it says something else."""
+
+import pytest
+
+from services.shared.errors import InvalidError
+from services.shared.expression import Comparison, parse
+
+
+@pytest.mark.parametrize(
+    ("expression", "meaning"),
+    [
+        ("value>=4", [Comparison("value", ">=", 4.0)]),
+        (" value != -0.5 ", [Comparison("value", "!=", -0.5)]),
+        ('type="purchase"', [Comparison("type", "=", "purchase")]),
+        (
+            'type != "say \\"no\\"" AND value<3',
+            [Comparison("type", "!=", 'say "no"'), Comparison("value", "<", 3.0)],
+        ),
+    ],
+)
+def test_comparisons_are_read(expression: str, meaning: list[Comparison]) -> None:
+    assert list(parse(expression)) == meaning
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("", "expected a comparison"),
+        ("value>=4 OR value<2", "expected AND at 'OR value<2'"),
+        ("value>=4 AND", "expected a comparison"),
+        ("value=four", "expected a comparison"),
+        ('value="4"', "value is compared with a number"),
+        ("type=4", "type is compared with a text in double quotes"),
+        ('type>"a"', "type knows = and != only"),
+        ("price>4", "there is no field 'price', only value, type"),
+        ("value>=4; DROP TABLE users", "expected AND"),
+    ],
+)
+def test_anything_else_is_refused_with_a_reason(expression: str, fault: str) -> None:
+    with pytest.raises(InvalidError, match=fault) as raised:
+        parse(expression)
+    assert raised.value.pointer == "/settings/positive"
