@@ -120,10 +120,12 @@ def create_key(stack: Stack, project_id: str, role: str, name: str) -> None:
 
 @keys.command("revoke")
 @click.argument("prefix_or_id")
+@click.option("--project", "project_id", help="The project's id, where a key is named by its id.")
 @click.pass_obj
-def revoke_key(stack: Stack, prefix_or_id: str) -> None:
-    """Revoke a key, named by its id or its prefix."""
-    click.echo(f"revoked {_operator(stack).revoke_key(prefix_or_id)}")
+def revoke_key(stack: Stack, prefix_or_id: str, project_id: str | None) -> None:
+    """Revoke a key, named by its prefix, or by its id and --project."""
+    _operator(stack).revoke_key(prefix_or_id, project_id=project_id)
+    click.echo("revoked; it stops working everywhere within five seconds")
 
 
 def _operator(stack: Stack) -> Rest:

@@ -24,24 +24,10 @@ class Rest:
         body = {"project_id": project_id, "name": name, "role": role}
         return self._send("POST", "/v1/keys", json=body)
 
-    def revoke_key(self, prefix_or_id: str) -> str:
-        """Revoke the key with this id or prefix; return its id."""
-        key_id = self._key_id(prefix_or_id)
-        self._send("DELETE", f"/v1/keys/{key_id}")
-        return key_id
-
-    def _key_id(self, prefix_or_id: str) -> str:
-        if prefix_or_id.count("-") == 4:
-            return prefix_or_id
-        wanted = prefix_or_id.removeprefix("wn_").split("_")[0]
-        token: str | None = ""
-        while token is not None:
-            page = self._send("GET", "/v1/keys", params={"page_token": token} if token else {})
-            for key in page["keys"]:
-                if key["prefix"] == wanted:
-                    return str(key["id"])
-            token = page["next_page_token"]
-        raise ApiRefusedError(f"No key begins with {prefix_or_id!r}.")
+    def revoke_key(self, named: str, *, project_id: str | None = None) -> None:
+        """Revoke a key, named by its prefix, by itself, or by its id and its project's."""
+        name = named.removeprefix("wn_").split("_")[0]
+        self._send("DELETE", f"/v1/keys/{name}", params={"project_id": project_id})
 
     def _send(
         self,
@@ -49,14 +35,14 @@ class Rest:
         path: str,
         *,
         json: Mapping[str, Any] | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | None] | None = None,
     ) -> dict[str, Any]:
         try:
             answer = httpx.request(
                 method,
                 self._url + path,
                 json=json,
-                params=params,
+                params={name: value for name, value in (params or {}).items() if value},
                 headers=self._headers,
                 timeout=30.0,
                 trust_env=False,
