@@ -5,7 +5,7 @@ cost one process.
 """
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import setup_logging, worker_shutting_down
 
 import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
 from services.shared.celery import make_app
@@ -13,6 +13,8 @@ from services.trainer import tasks
 
 QUEUES = "train,light"
 CONCURRENCY = 2
+OPTIONS = ("--without-gossip", "--without-mingle")
+"""Workers learn nothing from each other: Postgres tells."""
 
 
 def worker_app() -> Celery:
@@ -21,7 +23,12 @@ def worker_app() -> Celery:
     app.conf.update(worker_pool="threads", worker_concurrency=CONCURRENCY)
     tasks.register(app)
     worker_shutting_down.connect(_stop, weak=False)
+    setup_logging.connect(_leave_logging_alone, weak=False)
     return app
+
+
+def _leave_logging_alone(**_: object) -> None:
+    """Celery configures the root logger unless somebody says that it is done."""
 
 
 def _stop(**_: object) -> None:
@@ -31,5 +38,5 @@ def _stop(**_: object) -> None:
 def main() -> None:
     """Serve until told to stop."""
     worker_app().worker_main(
-        ["worker", f"--queues={QUEUES}", "--without-gossip", "--without-mingle"]
+        ["--quiet", "worker", f"--queues={QUEUES}", "--hostname=trainer@%h", *OPTIONS]
     )

@@ -28,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     """Do the stage and return the exit code that `child` documents."""
     options = _parse(arguments)
     _die_with(options.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group: the parent decides
     said = _outcome_channel()
     configure("trainer", level=settings().log_level, style=cast("Format", settings().log_format))
     lease = StageLease(options.run, options.name, options.project, options.token, attempt=0)

@@ -33,7 +33,8 @@ def enter(name: StageName, message: Mapping[str, Any]) -> None:
         log.warning("message_of_another_version", version=message["v"])  # the sweep sends again
         return
     run_id, project_id = UUID(message["id"]), UUID(message["project_id"])
-    with bound(request_id=message["request_id"], run_id=run_id, stage=name.value):
+    asked_by = {} if message["request_id"] is None else {"request_id": message["request_id"]}
+    with bound(run_id=run_id, stage=name.value, **asked_by):
         lease = admit(run_id, name, project_id=project_id)
         if lease is not None:
             supervise(lease, STOPPING)
