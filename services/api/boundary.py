@@ -29,7 +29,7 @@ class Boundary:
             return
         structlog.contextvars.clear_contextvars()
         with bound(request_id=_request_id(scope)):
-            await self._serve(scope, receive, send)
+            await self._serve(dict(scope), receive, send)  # the layers within write on it
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()

@@ -31,18 +31,16 @@ class Gate:
             await self._app(scope, receive, send)
             return
         try:
-            scope = await self._admitted(scope)
+            await self._admit(scope)
         except WinnowError as error:
             await answer_to(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    async def _admitted(self, scope: Scope) -> Scope:
-        path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
-        scope = {**scope, "path": path}
-        if path.startswith("/v1/"):
+    async def _admit(self, scope: Scope) -> None:
+        scope["path"] = scope["raw_path"].partition(b"?")[0].decode("latin-1")
+        if scope["path"].startswith("/v1/"):
             scope[CALLER] = await self._caller(scope)
-        return scope
 
     async def _caller(self, scope: Scope) -> Caller:
         header = _header(scope, b"authorization")

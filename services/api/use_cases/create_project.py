@@ -1,12 +1,12 @@
 """Make a tenant."""
 
-import hashlib
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy.orm import Session
 
 from services.shared.db.repos import projects
 from services.shared.db.tables import Project
+from services.shared.errors import ConflictError
 from services.shared.ids import new_id
 
 
@@ -18,12 +18,16 @@ def id_for(idempotency_key: str | None) -> UUID:
     """
     if idempotency_key is None:
         return new_id()
-    digest = hashlib.sha256(b"project " + idempotency_key.encode()).digest()
-    return UUID(bytes=digest[:16], version=8)  # RFC 9562: made by a rule of our own
+    return uuid5(NAMESPACE_URL, f"winnow:project:{idempotency_key}")
 
 
 def create_project(session: Session, *, project_id: UUID, name: str) -> Project:
-    """Return the new project; ConflictError when the name is taken."""
+    """Return the new project; ConflictError when the name or the id is taken."""
+    if projects.exists(session, project_id):
+        raise ConflictError(
+            "This Idempotency-Key made a project more than a day ago; take another.",
+            code="IDEMPOTENCY_KEY_OUTLIVED",
+        )
     project = projects.create(session, project_id=project_id, name=name)
     session.refresh(project)
     return project

@@ -20,6 +20,11 @@ def create(session: Session, *, project_id: UUID, name: str) -> Project:
     return project
 
 
+def exists(session: Session, project_id: UUID) -> bool:
+    """Say whether the transaction sees a project of that id."""
+    return session.get(Project, project_id) is not None
+
+
 def get(session: Session, project_id: UUID) -> Project:
     """Return the project; NotFoundError unless the transaction may see it."""
     project = session.get(Project, project_id)

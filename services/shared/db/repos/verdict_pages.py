@@ -120,9 +120,9 @@ def agreement(session: Session, run_id: UUID) -> Agreement:
 
 def score_range(session: Session, run_id: UUID) -> tuple[float, float] | None:
     """Return the lowest and highest score of the run's verdicts; None without any."""
-    query = select(func.min(Verdict.score), func.max(Verdict.score)).where(Verdict.run_id == run_id)
-    row = session.execute(query).one()
-    return None if row[0] is None else (float(row[0]), float(row[1]))
+    extent = select(func.count(), func.min(Verdict.score), func.max(Verdict.score))
+    count, low, high = session.execute(extent.where(Verdict.run_id == run_id)).one()
+    return (low, high) if count else None
 
 
 def score_counts(
