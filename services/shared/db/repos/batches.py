@@ -121,6 +121,15 @@ def release(session: Session, lease: BatchLease) -> None:
     _fenced(session, lease, {"state": "pending", "lease_until": None})
 
 
+def give_back(session: Session, lease: BatchLease) -> None:
+    """Give the batch back as if it had not been claimed: its worker or the LLM went away."""
+    _fenced(
+        session,
+        lease,
+        {"state": "pending", "lease_until": None, "attempts": RatingBatch.attempts - 1},
+    )
+
+
 def cancel(session: Session, lease: BatchLease) -> None:
     """End the batch as cancelled; what was rated stays rated."""
     _fenced(session, lease, {"state": "cancelled", "lease_until": None})
@@ -141,6 +150,19 @@ def counts(session: Session, run_id: UUID) -> dict[str, int]:
     """Return the run's batches by state."""
     query = select(RatingBatch.state, func.count().label("n")).where(RatingBatch.run_id == run_id)
     return {row.state: row.n for row in session.execute(query.group_by(RatingBatch.state))}
+
+
+def calls(session: Session, run_id: UUID) -> int:
+    """Return how many calls the run's batches come to."""
+    query = select(func.coalesce(func.sum(RatingBatch.calls), 0))
+    return int(session.scalar(query.where(RatingBatch.run_id == run_id)) or 0)
+
+
+def first_error(session: Session, run_id: UUID) -> dict[str, Any]:
+    """Return the reason of the run's first dead batch; an empty one without any."""
+    dead = RatingBatch.run_id == run_id, RatingBatch.state == "dead"
+    query = select(RatingBatch.error).where(*dead).order_by(RatingBatch.number).limit(1)
+    return session.scalar(query) or {}
 
 
 def pairs_of(session: Session, lease: BatchLease) -> Sequence[Candidate]:

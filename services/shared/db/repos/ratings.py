@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,10 @@ _ANSWERED = (
     "prompt_tokens",
     "completion_tokens",
 )
+
+
+Asked = tuple[str, str, str, bytes]
+"""User, item, view and content of a question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +52,9 @@ def already_linked(
     return {(row.user_id, row.item_id, row.view) for row in session.execute(query)}
 
 
-def find(
-    session: Session, dataset_id: UUID, keys: Sequence[bytes]
-) -> dict[tuple[str, str, str, bytes], int]:
-    """Return the id of each parsed rating whose content is one of `keys`; failures never count."""
-    query = select(
-        Rating.id, Rating.user_id, Rating.item_id, Rating.view, Rating.content_sha256
-    ).where(
-        Rating.dataset_id == dataset_id,
-        Rating.content_sha256.in_(list(keys)),
-        Rating.label != "unparsed",
-    )
-    return {
-        (row.user_id, row.item_id, row.view, row.content_sha256): row.id
-        for row in session.execute(query)
-    }
+def find(session: Session, dataset_id: UUID, questions: Sequence[Asked]) -> dict[Asked, int]:
+    """Return the id of each of `questions` that has a parsed rating; failures never count."""
+    return _ids(session, dataset_id, questions, Rating.label != "unparsed")
 
 
 def store(
@@ -79,6 +71,8 @@ def store(
     """
     if not answers:
         return
+    # in one order for all, or two runs that store the same questions wait for each other
+    answers = sorted(answers, key=_question)
     rows = [
         {**vars(answer), "project_id": project_id, "dataset_id": dataset_id, "repeat": 0}
         for answer in answers
@@ -90,7 +84,7 @@ def store(
         where=Rating.label == "unparsed",
     )
     session.execute(parsed)
-    ids = _ids(session, dataset_id, answers)
+    ids = _ids(session, dataset_id, [_question(answer) for answer in answers])
     links = [
         (answer.user_id, answer.item_id, answer.view, ids[_question(answer)]) for answer in answers
     ]
@@ -138,22 +132,15 @@ def progress(session: Session, run_id: UUID) -> dict[str, int]:
     return {"completed": row.completed, "cached": row.cached, "failed": row.failed}
 
 
-def _question(answer: Answer) -> tuple[str, str, str, bytes]:
+def _question(answer: Answer) -> Asked:
     return answer.user_id, answer.item_id, answer.view, answer.content_sha256
 
 
 def _ids(
-    session: Session, dataset_id: UUID, answers: Sequence[Answer]
-) -> dict[tuple[str, str, str, bytes], int]:
-    query = select(
-        Rating.id, Rating.user_id, Rating.item_id, Rating.view, Rating.content_sha256
-    ).where(
-        Rating.dataset_id == dataset_id,
-        tuple_(Rating.user_id, Rating.item_id, Rating.view, Rating.content_sha256).in_(
-            [_question(answer) for answer in answers]
-        ),
+    session: Session, dataset_id: UUID, questions: Sequence[Asked], *also: ColumnElement[bool]
+) -> dict[Asked, int]:
+    columns = Rating.user_id, Rating.item_id, Rating.view, Rating.content_sha256
+    query = select(*columns, Rating.id).where(
+        Rating.dataset_id == dataset_id, tuple_(*columns).in_(list(questions)), *also
     )
-    return {
-        (row.user_id, row.item_id, row.view, row.content_sha256): row.id
-        for row in session.execute(query)
-    }
+    return {(user, item, view, key): i for user, item, view, key, i in session.execute(query)}

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from services.shared.db.tables import Usage
+from services.shared.llm.protocol import ChatReply, EmbedReply
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +17,24 @@ class Attempt:
 
     kind: str  # chat, embedding
     model: str
-    status: str
+    status: str  # of services.shared.llm.protocol.CallStatus
     attempt: int
     prompt_tokens: int | None
     completion_tokens: int | None
     latency_ms: float | None
+
+
+def attempt_of(reply: ChatReply | EmbedReply, *, kind: str, model: str, number: int) -> Attempt:
+    """Return what the `number`-th attempt at a call came to."""
+    return Attempt(
+        kind=kind,
+        model=model,
+        status=reply.status,
+        attempt=number,
+        prompt_tokens=reply.usage.prompt if reply.usage else None,
+        completion_tokens=reply.usage.completion if reply.usage else None,
+        latency_ms=reply.latency_ms,
+    )
 
 
 def add(

@@ -1,0 +1,100 @@
+"""What a batch leaves in Postgres: ratings, links, usage and progress, under its token."""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.llm_worker import progress, rating_stage
+from services.llm_worker.ask import Outcome
+from services.llm_worker.questions import PairQuestion
+from services.shared.db.repos import batches, jobs, ratings, usage
+from services.shared.db.repos.batches import BatchLease
+from services.shared.db.repos.ratings import Answer
+from services.shared.db.repos.usage import Attempt
+from services.shared.db.session import unit_of_work
+from services.shared.db.tables import Run
+
+PROGRESS_SECONDS = 1.0
+UNPARSED = "unparsed"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question and what became of it."""
+
+    question: PairQuestion
+    outcome: Outcome
+
+
+class Keeper:
+    """Keeps one batch's answers; every write raises LeaseLostError once the token is old."""
+
+    def __init__(self, lease: BatchLease, run: Run) -> None:
+        self._lease = lease
+        self._run = run
+        self._told = time.monotonic()
+
+    def find(self, questions: Sequence[PairQuestion]) -> list[PairQuestion]:
+        """Link what was answered before to the run; return what is left to ask."""
+        with unit_of_work(self._lease.project_id) as session:
+            batches.hold(session, self._lease)
+            wanted = [(q.user_id, q.item_id, q.view, q.key) for q in questions]
+            known = ratings.find(session, self._run.dataset_id, wanted)
+            links = [(*key[:3], known[key]) for key in wanted if key in known]
+            ratings.link(
+                session,
+                links,
+                project_id=self._lease.project_id,
+                run_id=self._run.id,
+                cached=True,
+            )
+        return [q for q, key in zip(questions, wanted, strict=True) if key not in known]
+
+    def keep(self, asked: Sequence[Asked]) -> bool:
+        """Commit answers and attempts in one transaction; say whether the run is still wanted.
+
+        How far the run is, is told once in a while.
+        """
+        rows = [answer for one in asked if (answer := self._answer(one)) is not None]
+        spent = [attempt for one in asked for attempt in _attempts(one)]
+        project_id, run = self._lease.project_id, self._run
+        with unit_of_work(project_id) as session:
+            batches.hold(session, self._lease)
+            ratings.store(
+                session, rows, project_id=project_id, dataset_id=run.dataset_id, run_id=run.id
+            )
+            usage.add(session, spent, project_id=project_id, run_id=run.id, batch_id=self._lease.id)
+            wanted = jobs.state(session, run.id) not in rating_stage.UNWANTED
+        if time.monotonic() - self._told >= PROGRESS_SECONDS:
+            progress.tell(run.id, project_id=project_id)
+            self._told = time.monotonic()
+        return wanted
+
+    def _answer(self, asked: Asked) -> Answer | None:
+        outcome, question = asked.outcome, asked.question
+        if outcome.ending not in {"answered", "unparsed"}:
+            return None
+        said, last = outcome.answer, outcome.replies[-1]
+        text = (last.text or "").encode("utf-8", "surrogatepass")
+        return Answer(
+            user_id=question.user_id,
+            item_id=question.item_id,
+            view=question.view,
+            content_sha256=question.key,
+            label=said.label.value if said else UNPARSED,
+            reason=said.reason if said else "",
+            prompt_version=question.template.version,
+            llm=question.model,
+            answer_sha256=hashlib.sha256(text).digest() if text else None,
+            latency_ms=last.latency_ms,
+            prompt_tokens=last.usage.prompt if last.usage else None,
+            completion_tokens=last.usage.completion if last.usage else None,
+        )
+
+
+def _attempts(asked: Asked) -> list[Attempt]:
+    return [
+        usage.attempt_of(reply, kind="chat", model=asked.question.model, number=number)
+        for number, reply in enumerate(asked.outcome.replies, start=1)
+    ]
