@@ -34,22 +34,25 @@ class Boundary:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
         status: int | None = None
+        complete = False
         request_id = structlog.contextvars.get_contextvars()["request_id"].encode()
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", []), (HEADER, request_id)]
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:
             log.exception("request_crashed", method=scope["method"])
-            if status is not None:
+            if status is not None and not complete:
                 raise  # half an answer is out: the connection must break, not end well
-            await internal()(scope, receive, send_with_id)
+            if status is None:
+                await internal()(scope, receive, send_with_id)
         _tell(scope, status or HTTPStatus.INTERNAL_SERVER_ERROR, time.perf_counter() - begun)
 
 

@@ -91,6 +91,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(WinnowError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
     for kind in (OperationalError, InterfaceError, PoolTimeoutError):
         app.add_exception_handler(kind, _database)
 
@@ -133,6 +134,10 @@ def _http(_request: Request, error: Exception) -> Response:
 def _database(_request: Request, error: Exception) -> Response:
     log.warning("database_away", error=type(error).__name__)
     return answer_to(errors.UnavailableError("Postgres"))
+
+
+def _bug(_request: Request, _error: Exception) -> Response:
+    return internal()  # Starlette raises the error again, and `boundary` logs it
 
 
 def _pointer(place: Sequence[int | str]) -> str:

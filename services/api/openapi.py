@@ -100,5 +100,5 @@ def _add_location(answers: Json) -> None:
         if status in answers:
             answers[status].setdefault("headers", {})["Location"] = {
                 "schema": {"type": "string"},
-                "description": "where the new thing is read, if it has an address",
+                "description": "where the new thing is read, where it has an address",
             }

@@ -27,19 +27,23 @@ def live() -> Live:
 
 @router.get("/ready", response_model=Ready, responses={503: {"model": Ready}})
 def ready(request: Request) -> Response:
-    """Say whether requests can be served: Postgres must answer and no list file be refused.
+    """Say whether requests can be served: Postgres must answer and every list have a sound file.
 
-    Valkey and the LLM are reported as degraded while they are away: lists keep serving.
+    A refused list with an older one in its place, Valkey or the LLM away: degraded, and ready.
     """
     shelf: Shelf = request.app.state.shelf
-    needed = {"postgres": _postgres(), "lists": "refused" if shelf.refused() else "ok"}
-    wanted = {"valkey": _valkey(), "llm": _llm()}
+    found = {
+        "postgres": _postgres(),
+        "lists": shelf.health(),
+        "valkey": _valkey(),
+        "llm": _llm(),
+    }
     status: Literal["ok", "degraded", "unavailable"] = "ok"
-    if any(word != "ok" for word in wanted.values()):
+    if any(word != "ok" for word in found.values()):
         status = "degraded"
-    if any(word != "ok" for word in needed.values()):
+    if found["postgres"] != "ok" or found["lists"] == "missing":
         status = "unavailable"
-    body = Ready(status=status, dependencies={**needed, **wanted}).model_dump_json()
+    body = Ready(status=status, dependencies=found).model_dump_json()
     down = status == "unavailable"
     return Response(
         body,

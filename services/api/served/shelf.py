@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Literal
 from uuid import UUID
 
 from services.api.served.pointers import Published
@@ -27,6 +28,14 @@ class Lists:
     by_graph: dict[str, TopLists]
 
 
+@dataclass(frozen=True)
+class _Refusal:
+    """Until when the files are not tried again, and whose they are."""
+
+    until: float
+    dataset_id: UUID
+
+
 class Shelf:
     """Maps models' lists; what fails its hash is refused, and what served before serves on."""
 
@@ -37,7 +46,7 @@ class Shelf:
         self._clock = clock
         self._mapped: OrderedDict[UUID, Lists] = OrderedDict()
         self._serving: dict[UUID, Lists] = {}  # by dataset
-        self._refused: dict[UUID, float] = {}  # by model: when to try again
+        self._refused: dict[UUID, _Refusal] = {}  # by model
         self._lock = Lock()
 
     def at_hand(self, model: Published, *, named: bool) -> Lists | None:
@@ -49,7 +58,7 @@ class Shelf:
         if lists is not None:
             self._note(lists, named=named)
             return lists
-        if not named and self._refused.get(model.model_id, 0.0) > self._clock():
+        if not named and self._is_refused(model):
             return self._serving.get(model.dataset_id)
         return None
 
@@ -62,24 +71,32 @@ class Shelf:
             at_hand = self.at_hand(model, named=named)
             if at_hand is not None:
                 return at_hand
-            if self._refused.get(model.model_id, 0.0) <= self._clock():
+            if not self._is_refused(model):
                 self._try(model)
         at_hand = self.at_hand(model, named=named)
         if at_hand is None:
             raise UnavailableError("The list file of this model", retry_after=REFUSED_SECONDS)
         return at_hand
 
-    def refused(self) -> dict[UUID, float]:
-        """Return the models whose lists are refused for now."""
+    def health(self) -> Literal["ok", "refused", "missing"]:
+        """Say whether any list is refused now, and whether a dataset has nothing in its place."""
         now = self._clock()
-        return {model: until for model, until in self._refused.items() if until > now}
+        refused = [one for one in list(self._refused.values()) if one.until > now]
+        if any(one.dataset_id not in self._serving for one in refused):
+            return "missing"
+        return "refused" if refused else "ok"
+
+    def _is_refused(self, model: Published) -> bool:
+        refusal = self._refused.get(model.model_id)
+        return refusal is not None and refusal.until > self._clock()
 
     def _try(self, model: Published) -> None:
         try:
             folder = self._store().open(model.manifest_path, sha256=model.manifest_sha256)
             by_graph = {graph: TopLists(folder / f"lists-{graph}.bin") for graph in GRAPHS}
         except (ArtifactCorruptError, OSError) as error:
-            self._refused[model.model_id] = self._clock() + REFUSED_SECONDS
+            until = self._clock() + REFUSED_SECONDS
+            self._refused[model.model_id] = _Refusal(until, model.dataset_id)
             log.error("lists_refused", model_id=str(model.model_id), error=str(error))  # noqa: TRY400 - known
             return
         self._refused.pop(model.model_id, None)
