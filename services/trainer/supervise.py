@@ -15,7 +15,7 @@ from services.shared.broker import enqueue
 from services.shared.db.repos import jobs, stages
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
-from services.shared.errors import LeaseLostError
+from services.shared.errors import LeaseLostError, NotFoundError
 from services.shared.leases import Heartbeat
 from services.shared.log import get_logger
 from services.shared.settings import settings
@@ -70,6 +70,10 @@ def supervise(lease: StageLease, stopping: threading.Event) -> Ending:
         _settle(lease, ending, process)
     except LeaseLostError:
         log.warning("stage_belongs_to_another")
+    except NotFoundError:
+        log.info("run_was_deleted")
+    if _state(lease) in UNWANTED:
+        workspace.forget(lease.run_id)
     return ending
 
 
@@ -98,11 +102,15 @@ def _interruption(
 
 def _unwanted(lease: StageLease) -> bool:
     try:
-        with unit_of_work(lease.project_id) as session:
-            return jobs.state(session, lease.run_id) in UNWANTED
+        return _state(lease) in UNWANTED
     except DBAPIError as error:  # away for a while: the lease decides
         log.warning("job_state_unknown", error=type(error).__name__)
         return False
+
+
+def _state(lease: StageLease) -> str | None:
+    with unit_of_work(lease.project_id) as session:
+        return jobs.state(session, lease.run_id)
 
 
 def _judge(code: int) -> Ending:
@@ -126,8 +134,6 @@ def _settle(lease: StageLease, ending: Ending, process: Child) -> None:
         else:
             stages.release(session, lease)
             enqueue(session, lease.name.task, lease.run_id, project_id=lease.project_id)
-            return
-    workspace.forget(lease.run_id)
 
 
 def _worn_out(lease: StageLease) -> dict[str, str]:

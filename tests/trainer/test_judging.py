@@ -103,7 +103,8 @@ def test_a_list_leaves_out_what_is_seen_and_says_why_the_rest_is_there() -> None
     assert (first, second) == ("u", "v")
     assert [entry[0] for entry in u] == ["b", "d"]  # scores .95 and .55
     assert [entry[1] for entry in u] == pytest.approx([0.95, 0.55])
-    assert [entry[2] for entry in u] == [
+    reasons: list[object] = [entry[2] for entry in u]
+    assert reasons == [
         [{"code": "BECAUSE_YOU_LIKED", "item_id": "a"}],
         [{"code": "BECAUSE_YOU_LIKED", "item_id": "c"}],
     ]

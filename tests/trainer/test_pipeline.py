@@ -5,6 +5,7 @@ from uuid import UUID
 
 import polars as pl
 import pytest
+from sqlalchemy import text
 
 from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import jobs, stages
@@ -73,6 +74,7 @@ def _check_verdicts(
     suspected = {key for key, v in verdicts.items() if v.edge and key in shop.fakes}
     assert len(suspected) >= 8  # of 20 planted, some of them kept for judging
     assert {verdicts[key].verdict for key in suspected} == {"noise"}
+    assert {v.decided_by for v in verdicts.values()} == {"rule"}
     dropped = {key for key, v in verdicts.items() if v.action == "drop"}
     assert dropped <= suspected
     refine = figures["refine"]
@@ -123,10 +125,10 @@ def _check_lists(path: object, snapshot: files.Snapshot) -> None:
     assert popular[0]["score"] == pytest.approx(counts.max() / N_USERS)
 
 
-def test_a_second_model_waits_for_promotion(shop: Shop) -> None:
+def test_a_second_run_of_one_seed_has_the_same_bytes_and_waits_for_promotion(shop: Shop) -> None:
     first, second = shop.start_run(), shop.start_run()
-    _run_through(shop, first)
-    _run_through(shop, second)
+    for run_id in (first, second):
+        _run_through(shop, run_id)
     with unit_of_work(shop.project_id) as session:
         models = {model.run_id: model for model in session.query(Model)}
         dataset = session.get_one(Dataset, shop.dataset_id)
@@ -134,20 +136,16 @@ def test_a_second_model_waits_for_promotion(shop: Shop) -> None:
         job = jobs.get(session, second)
         assert job.result is not None
         assert job.result["served"] is False
+    assert len(_published(shop, first)) == 4
+    assert _published(shop, first) == _published(shop, second)
 
 
-def test_the_same_seed_gives_the_same_bytes(shop: Shop) -> None:
-    runs = [shop.start_run(), shop.start_run()]
-    hashes = []
-    store = ArtifactStore(settings().require("artifacts_url"))
-    for run_id in runs:
-        _run_through(shop, run_id)
-        pointer = shop.artifact(run_id, StageName.PUBLISH)
-        assert pointer is not None
-        manifest = store.read_manifest(pointer["path"])
-        hashes.append({name: e.sha256 for name, e in manifest.files.items() if ".json" not in name})
-    assert len(hashes[0]) == 4
-    assert hashes[0] == hashes[1]
+def _published(shop: Shop, run_id: UUID) -> dict[str, str]:
+    """Return the hashes of vectors and lists."""
+    pointer = shop.artifact(run_id, StageName.PUBLISH)
+    assert pointer is not None
+    manifest = ArtifactStore(settings().require("artifacts_url")).read_manifest(pointer["path"])
+    return {name: e.sha256 for name, e in manifest.files.items() if not name.endswith(".json")}
 
 
 def test_a_snapshot_that_cannot_be_judged_says_what_is_missing(shop: Shop) -> None:
@@ -157,10 +155,21 @@ def test_a_snapshot_that_cannot_be_judged_says_what_is_missing(shop: Shop) -> No
     assert getattr(raised.value, "code", None) == "TOO_SMALL"
 
 
+def test_a_run_without_any_text_ends_with_a_model_all_the_same(shop: Shop) -> None:
+    with unit_of_work(shop.project_id) as session:
+        session.execute(text("DELETE FROM users"))  # ids are known from the log all the same
+        session.execute(text("UPDATE items SET text = NULL, text_sha256 = NULL"))
+    run_id = shop.start_run()
+    _run_through(shop, run_id)
+    with unit_of_work(shop.project_id) as session:
+        assert jobs.state(session, run_id) == "succeeded"
+        figures = {s.name: s.figures for s in stages.of_run(session, run_id)}
+    assert figures["align"] == {"skipped": "no text has a vector"}
+    assert figures["snapshot"]["items_without_text"] == figures["snapshot"]["items"]
+
+
 def test_users_without_a_text_are_described_by_what_they_like(shop: Shop) -> None:
     with unit_of_work(shop.project_id) as session:
-        from sqlalchemy import text  # noqa: PLC0415
-
         session.execute(text("UPDATE users SET text = NULL, text_sha256 = NULL WHERE id = 'u004'"))
     run_id = shop.start_run()
     perform(shop.claim(run_id, StageName.SNAPSHOT))

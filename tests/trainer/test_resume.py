@@ -19,7 +19,7 @@ from tests.trainer.shop import Shop
 
 pytestmark = pytest.mark.stack
 
-LONG = {"epochs": 120, "patience": 1000}
+LONG = {"epochs": 50, "patience": 1000}
 STAGE = StageName.TRAIN_RAW
 
 
@@ -57,7 +57,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(shop: Shop) -> N
     broken = _ready_to_train(shop)
     _kill_in_the_middle(shop.claim(broken, STAGE))
     survived = _checkpoints(broken)
-    assert 3 <= survived < 120
+    assert 3 <= survived < 50
     with unit_of_work(shop.project_id) as session:
         session.execute(text("UPDATE stages SET lease_until = now() - interval '1 second'"))
     perform(shop.claim(broken, STAGE))

@@ -42,6 +42,18 @@ def test_only_what_the_expression_calls_positive_stays(tmp_path: Path) -> None:
     assert (read.rows, read.negative, read.duplicates) == (5, 3, 0)
 
 
+def test_a_log_without_a_line_has_no_pairs(tmp_path: Path) -> None:
+    read = positives.read(_log(tmp_path), positive=None)
+    assert (read.rows, read.pairs.rows()) == (0, [])
+
+
+def test_lines_and_quotes_within_a_text_survive_the_copy(tmp_path: Path) -> None:
+    path = tmp_path / "items.csv"
+    path.write_bytes(b'a,"one\r\ntwo ""quoted"", three"\nb,\n')
+    read = profiles.read(path, ["a", "b", "c"])
+    assert read["text"].to_list() == ['one\r\ntwo "quoted", three', None, None]
+
+
 def test_a_pair_in_two_splits_trains_and_never_tests(tmp_path: Path) -> None:
     path = _log(
         tmp_path,

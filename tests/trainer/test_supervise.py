@@ -16,6 +16,7 @@ from sqlalchemy import text
 from services.shared.db.repos import jobs, stages
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
+from services.shared.db.tables import Stage
 from services.shared.settings import settings
 from services.shared.stages import StageName
 from services.trainer import child, tasks, workspace
@@ -51,7 +52,7 @@ def _endless_training(shop: Shop) -> StageLease:
     return shop.claim(run_id, StageName.TRAIN_RAW)
 
 
-def _stage(lease: StageLease) -> stages.Stage:
+def _stage(lease: StageLease) -> Stage:
     with unit_of_work(lease.project_id) as session:
         return next(s for s in stages.of_run(session, lease.run_id) if s.name == lease.name.value)
 
@@ -155,6 +156,17 @@ def test_a_stopping_worker_gives_the_stage_back(shop: Shop) -> None:
     assert _children() == set()
     assert _stage(lease).state == "ready"
     assert workspace._of_run(lease.run_id).exists()  # what was learned waits for the next attempt
+
+
+def test_a_deleted_run_takes_its_process_and_its_files_along(shop: Shop) -> None:
+    lease = _endless_training(shop)
+    with _supervised(lease, threading.Event()) as endings:
+        _await_progress(lease)
+        with unit_of_work(shop.project_id) as session:
+            session.execute(text("DELETE FROM jobs"))
+    assert endings[0] in {Ending.CANCELLED, Ending.LOST}  # whoever notices first
+    assert _children() == set()
+    assert not workspace._of_run(lease.run_id).exists()
 
 
 def test_a_failed_stage_tells_its_reason_and_no_trace(shop: Shop) -> None:

@@ -71,7 +71,7 @@ def _rows(pairs: RatedPairs, refined: Refinement, snapshot: Snapshot) -> list[Ne
             edge=edge,
             verdict=verdict,
             action=action,
-            decided_by=decided_by,
+            decided_by="person" if decided_by == "person" else "rule",
             score=score,
             note=note or None,
         )

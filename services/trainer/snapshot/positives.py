@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from services.shared.expression import Comparison, parse
+from services.trainer.snapshot import copied
 
 SCHEMA = {
     "user_id": pl.String,
@@ -38,7 +39,7 @@ def read(path: Path, *, positive: str | None) -> Positives:
     Of a pair's rows the split decides first (train beats val beats test: what trains must never
     test), then the earliest moment, then the first to arrive.
     """
-    rows = pl.read_csv(path, has_header=False, schema=SCHEMA)
+    rows = copied.read(path, SCHEMA)
     kept = rows.filter(*(_holds(clause) for clause in parse(positive))) if positive else rows
     return Positives(
         pairs=_unique(kept),

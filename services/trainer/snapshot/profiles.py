@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from services.recsys.data import Interactions
+from services.trainer.snapshot import copied
 
 COMPOSED_OF = 5
 """Item texts in a composed user text."""
@@ -19,7 +20,7 @@ SCHEMA = {"id": pl.String, "text": pl.String}
 
 def read(path: Path, ids: Sequence[str]) -> pl.DataFrame:
     """Return index, id, text for these ids in their order; text is null where there is none."""
-    uploaded = pl.read_csv(path, has_header=False, schema=SCHEMA)
+    uploaded = copied.read(path, SCHEMA)
     wanted = pl.DataFrame({"index": range(len(ids)), "id": ids}, schema=_INDEXED)
     return wanted.join(uploaded, on="id", how="left", maintain_order="left")
 
