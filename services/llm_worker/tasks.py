@@ -64,5 +64,5 @@ def _doorway(task: Task) -> Callable[..., None]:
         except RetryLaterError as error:
             raise self.retry(countdown=error.retry_after, max_retries=None) from error
 
-    run.__name__ = task.value
+    run.__name__ = task.name.lower()
     return run
