@@ -184,6 +184,18 @@ def test_time_left_is_null_until_every_stage_is_known_then_the_longest_path(
     assert job["stages"][0]["seconds"] == pytest.approx(20, abs=2)
 
 
+def test_a_parked_stage_is_described_though_its_lease_never_ends(
+    tenant: Tenant, client: httpx.Client
+) -> None:
+    run = add_run(tenant.id, UUID(tenant.dataset("parked")))
+    progress = {"total": 8, "completed": 2, "failed": 1, "cached": 1}
+    set_stage(tenant.id, run, "rate", state="running", lease_until=text("'infinity'"))
+    set_stage(tenant.id, run, "rate", progress=progress)
+    job = client.get(f"/v1/jobs/{run}").json()
+    assert job["progress"] == progress
+    assert next(s for s in job["stages"] if s["name"] == "rate")["state"] == "running"
+
+
 def test_jobs_are_listed_newest_first_page_by_page(tenant: Tenant, client: httpx.Client) -> None:
     dataset = UUID(tenant.dataset("many"))
     runs = [str(add_run(tenant.id, dataset)) for _ in range(5)]
