@@ -1,5 +1,6 @@
 """The two endpoints as this process knows them: one client, one limit, one window each."""
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -33,9 +34,32 @@ class Embedder:
     in_flight: int
 
 
-@lru_cache(maxsize=1)
+_MAKING = threading.Lock()  # lru_cache alone lets two threads make one each
+
+
 def rater() -> Rater:
     """Return the LLM's; InvalidError without a URL, OutgoingRefusedError for a forbidden one."""
+    with _MAKING:
+        return _rater()
+
+
+def embedder() -> Embedder:
+    """Return the embedder's; errors as for `rater`."""
+    with _MAKING:
+        return _embedder()
+
+
+def close() -> None:
+    """Close what was made and forget it, so that it is made anew from the settings."""
+    with _MAKING:
+        for made in (_rater, _embedder):
+            if made.cache_info().currsize:
+                loop.run(made().client.close())
+            made.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _rater() -> Rater:
     endpoint = settings().llm
     client, retrier = loop.run(_connected(endpoint, "WINNOW_LLM__BASE_URL"))
     window = Window(in_flight=endpoint.in_flight, flush=settings().flush_answers)
@@ -43,8 +67,7 @@ def rater() -> Rater:
 
 
 @lru_cache(maxsize=1)
-def embedder() -> Embedder:
-    """Return the embedder's; errors as for `rater`."""
+def _embedder() -> Embedder:
     endpoint = settings().embedder
     client, retrier = loop.run(_connected(endpoint, "WINNOW_EMBEDDER__BASE_URL"))
     return Embedder(client, retrier, endpoint.in_flight)

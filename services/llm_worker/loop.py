@@ -9,9 +9,17 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-@lru_cache(maxsize=1)
+_MAKING = threading.Lock()  # lru_cache alone lets two threads make one each
+
+
 def loop() -> asyncio.AbstractEventLoop:
     """Return the loop, running: sessions and their connections live as long as it does."""
+    with _MAKING:
+        return _loop()
+
+
+@lru_cache(maxsize=1)
+def _loop() -> asyncio.AbstractEventLoop:
     own = asyncio.new_event_loop()
     threading.Thread(target=own.run_forever, name="calls", daemon=True).start()
     return own

@@ -31,7 +31,8 @@ def enter(task: Task, message: Mapping[str, Any]) -> None:
         log.warning("message_of_another_version", version=message["v"])  # the sweep sends again
         return
     run_id, project_id = UUID(message["id"]), UUID(message["project_id"])
-    with bound(request_id=message["request_id"], run_id=run_id, task=task.value):
+    ids = {"request_id": message["request_id"], "run_id": run_id, "task": task.value}
+    with bound(**{name: value for name, value in ids.items() if value is not None}):
         try:
             WORK[task](run_id, project_id)
         except LeaseLostError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from services.llm_worker import endpoints, loop, snapshot
+from services.llm_worker import endpoints, snapshot
 from services.shared.celery import sender
 from services.shared.db.session import engine, unit_of_work
 from services.shared.settings import settings
@@ -45,7 +45,6 @@ def worker(
     with unit_of_work(setting="owner_database_url") as session:
         session.execute(text("TRUNCATE projects CASCADE"))
     yield tmp_path
-    _close_clients()
     for setting in ("database_url", "owner_database_url"):
         engine(setting).dispose()
     sender().close()
@@ -54,16 +53,10 @@ def worker(
 
 def forget() -> None:
     """Let settings, engines and clients be made anew."""
-    for made_once in (settings, engine, sender, endpoints.rater, endpoints.embedder):
+    endpoints.close()
+    for made_once in (settings, engine, sender):
         made_once.cache_clear()
     snapshot._verified.cache_clear()
-
-
-def _close_clients() -> None:
-    if endpoints.rater.cache_info().currsize:
-        loop.run(endpoints.rater().client.close())
-    if endpoints.embedder.cache_info().currsize:
-        loop.run(endpoints.embedder().client.close())
 
 
 @pytest.fixture
