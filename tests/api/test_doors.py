@@ -37,7 +37,7 @@ BODIES: dict[str, Any] = {
     "create_key": {"name": "x", "role": "read"},
     "create_dataset": {"name": "x"},
 }
-QUERIES = {"import_file": {"kind": "users"}}
+QUERIES = {"import_file": {"kind": "users", "format": "csv"}}
 
 
 @pytest.fixture(scope="module")

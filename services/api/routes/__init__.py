@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.api.routes import (
     datasets,
     health,
+    imports,
     interactions,
     jobs,
     keys,
@@ -22,6 +23,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     keys.router,
     datasets.router,
     profiles.router,
+    imports.router,
     interactions.router,
     runs.router,
     jobs.router,
