@@ -23,6 +23,11 @@ class Kind:
         """Return all known columns, the required ones first."""
         return self.required + self.optional
 
+    @property
+    def staged(self) -> tuple[str, ...]:
+        """Return the columns of the staging table that a file fills, in its order."""
+        return ("line", *self.columns) + ((ATTRIBUTES,) if self.open else ())
+
 
 KINDS = {
     kind.name: kind

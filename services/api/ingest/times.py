@@ -9,19 +9,44 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import polars as pl
 
 MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
-EARLIEST, LATEST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+EARLIEST = (datetime(1678, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
+LATEST = (datetime(2262, 1, 1, tzinfo=UTC) - EPOCH) // MICROSECOND
 BAD, NAIVE = "BAD_TIMESTAMP", "NAIVE_TIMESTAMP"
 
 
 def read_times(texts: pl.Series, zone: tzinfo | None) -> tuple[pl.Series, pl.Series]:
-    """Return the moments (UTC, microseconds) and, where one cannot be read, a code."""
-    number = texts.cast(pl.Float64, strict=False)
-    seconds = (number.abs() < MILLISECONDS_FROM).fill_null(value=False)
-    micros = (number * seconds.replace_strict({True: 1e6, False: 1e3}, return_dtype=pl.Float64)).round()
-    inside = micros.is_between(_micros(EARLIEST), _micros(LATEST), closed="left")
-    moments = micros.zip_with(inside, pl.Series([None], dtype=pl.Float64)).cast(pl.Int64).to_list()
-    codes: list[str | None] = [None] * len(moments)
-    unread = texts.is_not_null() & moments_null(moments)
-    return texts, texts
+    """Return microseconds since 1970 and, beside each text that cannot be read, a code."""
+    numbers = _numbers(texts)
+    micros, codes = numbers.to_list(), [None] * len(numbers)
+    told: list[str | None] = [*codes]
+    for place, text in enumerate(texts.to_list()):
+        if text is not None and micros[place] is None:
+            micros[place], told[place] = _read(text, zone)
+    return (
+        pl.Series("timestamp", micros, dtype=pl.Int64),
+        pl.Series("code", told, dtype=pl.String),
+    )
+
+
+def _numbers(texts: pl.Series) -> pl.Series:
+    """Return the microseconds of what is a number within the years that are kept, else null."""
+    number = pl.col("text").str.strip_chars().cast(pl.Float64, strict=False)
+    scale = pl.when(number.abs() < MILLISECONDS_FROM).then(1e6).otherwise(1e3)
+    micros = (number * scale).round()
+    kept = pl.when(micros.is_between(EARLIEST, LATEST, closed="left")).then(micros)
+    return pl.DataFrame({"text": texts}).select(kept.cast(pl.Int64)).to_series()
+
+
+def _read(text: str, zone: tzinfo | None) -> tuple[int | None, str | None]:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None, BAD
+    if moment.tzinfo is None:
+        if zone is None:
+            return None, NAIVE
+        moment = moment.replace(tzinfo=zone)
+    micros = (moment - EPOCH) // MICROSECOND
+    return (micros, None) if EARLIEST <= micros < LATEST else (None, BAD)

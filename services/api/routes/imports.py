@@ -28,8 +28,7 @@ from services.shared.db.session import unit_of_work
 from services.shared.errors import MalformedError
 from services.shared.ids import new_id
 
-PREFIX = "/v1/datasets/{dataset}/imports"
-router = APIRouter(prefix=PREFIX, tags=["imports"])
+router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["imports"])
 _reading = APIRouter(route_class=StrictRoute)
 
 
@@ -108,7 +107,7 @@ _DOCUMENT: dict[str, Any] = {
 }
 
 
-@router.post("", status_code=202, response_model=JobAnswer, openapi_extra=_DOCUMENT)
+@router.post("/imports", status_code=202, response_model=JobAnswer, openapi_extra=_DOCUMENT)
 def import_file(
     upload: Annotated[Upload, Depends(get_upload, scope="function")],
     project: Writer,
@@ -124,7 +123,7 @@ def import_file(
     return once.answer(202, answer, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
-@_reading.get("")
+@_reading.get("/imports")
 def list_imports(_project: Reader, session: Unit, dataset: LiveDataset, page: Paged) -> Imports:
     """List the dataset's imports, newest first."""
     rows = imports.page(session, dataset.id, size=page.size, after=moment_place(page))
@@ -135,7 +134,7 @@ def list_imports(_project: Reader, session: Unit, dataset: LiveDataset, page: Pa
 
 
 @_reading.get(
-    "/{import_id}/errors",
+    "/imports/{import_id}/errors",
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {}}, "description": "one a line"}},
 )

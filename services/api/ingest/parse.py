@@ -1,0 +1,126 @@
+"""`python -m services.api.ingest.parse`: one upload to rows for COPY, in a process with limits.
+
+The plan comes as JSON on standard input. What is left in the target folder: `rows.csv` (Postgres'
+CSV, NULL as nothing), `errors.ndjson`, and, written last, `outcome.json`. No settings, secrets or
+network are needed here, and an upload that breaks the parser breaks no more than this process.
+"""
+
+import resource
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from services.api.ingest.batch import Batch
+from services.api.ingest.check import Checker
+from services.api.ingest.columns import KINDS
+from services.api.ingest.plan import ERRORS, OUTCOME, ROWS, Outcome, Plan
+from services.api.ingest.report import Report
+from services.api.ingest.seen import Seen, hash_events, hash_ids
+from services.api.ingest.sniff import open_rows
+from services.shared.errors import MalformedError, TooLargeError, WinnowError
+from services.shared.specs.dataset import zone
+
+CPU_SECONDS, BYTES_PER_CPU_SECOND = 60, 1 << 20  # a tenth of the speed that was measured
+
+
+class Parser:
+    """Counts what becomes of one file's rows."""
+
+    def __init__(self, plan: Plan, report: Report) -> None:
+        self._plan = plan
+        self._report = report
+        self._kind = KINDS[plan.kind]
+        self._checker = Checker(
+            self._kind,
+            text_chars=plan.bounds.text_chars,
+            zone=zone(plan.timezone) if plan.timezone else None,
+        )
+        self._seen = Seen()
+        self.accepted = 0
+        self.duplicates = 0
+
+    def run(self, rows: BinaryIO) -> None:
+        """Read the whole file; MalformedError or TooLargeError when it cannot be taken as such."""
+        source = Path(self._plan.source)
+        plan = self._plan
+        reader = open_rows(source, kind=plan.kind, options=plan.options, bounds=plan.bounds)
+        for batch in reader.batches():
+            self._take(batch, rows)
+        self._judge()
+
+    def outcome(self, failure: WinnowError | None = None) -> Outcome:
+        """Return the counts so far."""
+        future = self._checker.future
+        detail = "Accepted, but their timestamp lies in the future."
+        warnings = [{"code": "FUTURE_TIMESTAMP", "detail": detail, "rows": future}]
+        return Outcome(
+            accepted=self.accepted,
+            duplicates=self.duplicates,
+            rejected=self._report.rejected,
+            errors=self._report.first,
+            warnings=warnings if future else [],
+            failure={"code": failure.code, "detail": failure.detail} if failure else None,
+        )
+
+    @property
+    def _total(self) -> int:
+        return self.accepted + self.duplicates + self._report.rejected
+
+    def _take(self, batch: Batch, rows: BinaryIO) -> None:
+        frame = self._checker.check(batch)
+        self._report.add(batch.bad)
+        fresh = self._seen.first(hash_ids(frame) if self._kind.open else hash_events(frame))
+        self.accepted += int(fresh.sum())
+        self.duplicates += len(frame) - int(fresh.sum())
+        if self._total > self._plan.bounds.rows:
+            raise TooLargeError(f"The file has more than {self._plan.bounds.rows:,} rows.")
+        # Of an id that comes twice the later profile stands, as if they had been sent one by one.
+        kept = frame if self._kind.open else frame.filter(pl.Series(fresh))
+        kept.write_csv(rows, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
+
+    def _judge(self) -> None:
+        bad, share = self._report.rejected, self._plan.max_rejected
+        if not self._total:
+            raise MalformedError("The file has no rows.", code="EMPTY_FILE")
+        if bad > share * self._total:
+            raise MalformedError(
+                f"{bad:,} of {self._total:,} rows are bad, and {share:.2%} may be.",
+                code="TOO_MANY_REJECTED",
+            )
+
+
+def parse(plan: Plan) -> Outcome:
+    """Parse the plan's file into its folder and return what became of it."""
+    folder = Path(plan.target)
+    with (folder / ROWS).open("wb") as rows, Report(folder / ERRORS) as report:
+        parser = Parser(plan, report)
+        try:
+            parser.run(rows)
+        except WinnowError as error:
+            return parser.outcome(error)
+        return parser.outcome()
+
+
+def limit(plan: Plan) -> None:
+    """Bound this process' address space and processor time."""
+    unpacked = Path(plan.source).stat().st_size * plan.bounds.unpack_ratio
+    seconds = CPU_SECONDS + min(unpacked, plan.bounds.unpacked_bytes) // BYTES_PER_CPU_SECOND
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
+    resource.setrlimit(resource.RLIMIT_AS, (plan.bounds.memory_bytes,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    """Read the plan, set the limits, parse, tell."""
+    plan = Plan.decode(sys.stdin.buffer.read())
+    limit(plan)
+    outcome = parse(plan)
+    part = Path(plan.target) / f"{OUTCOME}.part"
+    part.write_bytes(outcome.encode())
+    part.rename(part.with_name(OUTCOME))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The api's background process: imports, purges and the timer."""
