@@ -1,0 +1,103 @@
+"""A gate before the local endpoint: it counts every chat, and can be shut after so many."""
+
+import http.client
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import cast
+
+from winnow.embedded.ports import LOOPBACK
+
+PASSED_ON = ("Authorization", "Content-Type")
+
+
+class Gate(ThreadingHTTPServer):
+    """Passes calls on to `port` of the loopback address.
+
+    A call counts when it has arrived: an endpoint with a price would charge for it, whatever
+    becomes of the caller.
+    """
+
+    def __init__(self, port: int) -> None:
+        super().__init__((LOOPBACK, 0), _Visitor)
+        self.target = port
+        self.calls = 0
+        self._state = threading.Condition()
+        self._waiting = 0
+        self._left: int | None = None  # calls that still pass; None while the gate is open
+        self._thread = threading.Thread(target=self.serve_forever, name="gate", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """Return host:port, as the services have to be allowed to call it."""
+        return f"{LOOPBACK}:{self.server_port}"
+
+    def shut_after(self, calls: int) -> None:
+        """Let so many calls pass and hold every later one."""
+        with self._state:
+            self._left = calls
+            self._state.notify_all()
+
+    def open(self) -> None:
+        """Let all pass, and those that were held."""
+        with self._state:
+            self._left = None
+            self._state.notify_all()
+
+    def holds(self, calls: int, *, seconds: float) -> bool:
+        """Wait until so many calls are held; tell whether it came to that in time."""
+        with self._state:
+            return self._state.wait_for(lambda: self._waiting >= calls, timeout=seconds)
+
+    def enter(self) -> None:
+        """Count a call and hold it while the gate is shut."""
+        with self._state:
+            self.calls += 1
+            self._waiting += 1
+            self._state.notify_all()
+            self._state.wait_for(lambda: self._left is None or self._left > 0)
+            self._waiting -= 1
+            if self._left is not None:
+                self._left -= 1
+
+    def close(self) -> None:
+        """Stop, with nobody left behind the gate."""
+        self.open()
+        self.shutdown()
+        self.server_close()
+        self._thread.join()
+
+
+class _Visitor(BaseHTTPRequestHandler):
+    """One connection of a caller, with one of our own to the endpoint."""
+
+    protocol_version = "HTTP/1.1"
+    log_message: Callable[..., None] = lambda *_: None  # quiet
+
+    def setup(self) -> None:
+        super().setup()
+        self._gate = cast("Gate", self.server)
+        self._onward = http.client.HTTPConnection(LOOPBACK, self._gate.target)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._gate.enter()
+        headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
+        self._onward.request("POST", self.path, body, headers)
+        answer = self._onward.getresponse()
+        with suppress(ConnectionError):  # a caller that was killed reads no more
+            self._hand_back(answer.status, answer.headers["Content-Type"], answer.read())
+
+    def finish(self) -> None:
+        self._onward.close()
+        with suppress(ConnectionError):
+            super().finish()
+
+    def _hand_back(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,282 @@
+"""A downstream app's whole way over HTTP, and the same way with two processes killed on it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.drive import PARAMS, RUN, Filled, Watched, fill, watch
+from tests.e2e.house import FLUSH, IN_FLIGHT, House, eventually
+from tests.e2e.shop import BAD_LINES, BOOKS, READERS, Shop
+from winnow_client import ApiError, Client
+
+pytestmark = pytest.mark.e2e
+
+Json = dict[str, Any]
+
+READER, NOBODY = "reader-0000", "reader-of-another-shop"
+STAGES = {
+    "snapshot",
+    "embed",
+    "align",
+    "pretrain",
+    "candidates",
+    "rate",
+    "train_raw",
+    "refine",
+    "train",
+    "evaluate",
+    "publish",
+}
+CALLS_BEFORE_THE_KILL = 300  # of about 700
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """A dataset, its finished run, and how many chats the endpoint was asked meanwhile."""
+
+    filled: Filled
+    run: Watched
+    calls: int
+
+
+@pytest.fixture(scope="module")
+def undisturbed(client: Client, shop: Shop, house: House) -> Way:
+    """The way without any trouble."""
+    filled = fill(client, shop, name="undisturbed")
+    run = watch(client, client.start_run(filled.dataset_id, **RUN))
+    return Way(filled=filled, run=run, calls=house.gate.calls)
+
+
+@pytest.fixture(scope="module")
+def broken(client: Client, shop: Shop, house: House, undisturbed: Way) -> Way:
+    """The same way; `pretrain` and the llm_worker are killed, and the stack is told `up` again."""
+    before = house.gate.calls
+    filled = fill(client, shop, name="broken")
+    house.gate.shut_after(CALLS_BEFORE_THE_KILL)
+    job = client.start_run(filled.dataset_id, **RUN)
+    house.wait_for_stage("pretrain").kill()
+    assert house.gate.holds(IN_FLIGHT, seconds=60)
+    house.kill("llm_worker")
+    house.gate.open()
+    house.stack.up()
+    run = watch(client, job)
+    return Way(filled=filled, run=run, calls=house.gate.calls - before)
+
+
+@pytest.fixture(scope="module")
+def raw(house: House, key: str) -> Iterator[httpx.Client]:
+    """HTTP without the client, for what only headers tell."""
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=house.url, headers=headers, trust_env=False) as made:
+        yield made
+
+
+def test_bad_lines_are_reported_by_number_and_the_rest_comes_in(
+    undisturbed: Way, shop: Shop
+) -> None:
+    imports = undisturbed.filled.imports
+    assert imports["users"]["result"]["accepted"] == READERS
+    assert imports["items"]["result"]["accepted"] == BOOKS
+    told = imports["interactions"]["result"]
+    assert (told["accepted"], told["rejected"]) == (shop.good, len(BAD_LINES))
+    assert [error["line"] for error in told["errors"]] == sorted(BAD_LINES)
+    assert undisturbed.run.stage("snapshot")["figures"]["rows"] == shop.good
+
+
+def test_a_run_shows_every_stage_and_never_goes_back(undisturbed: Way) -> None:
+    job = undisturbed.run.job
+    assert {stage["name"] for stage in job["stages"]} == STAGES
+    assert {stage["state"] for stage in job["stages"]} == {"succeeded"}
+    done = [_succeeded(seen) for seen in undisturbed.run.seen]
+    assert done == sorted(done)
+    assert done[0] == 0
+    rated = [seen["progress"]["completed"] for seen in undisturbed.run.seen]
+    assert rated == sorted(rated)
+    assert any(seen["eta_seconds"] is not None for seen in undisturbed.run.seen)
+    ends = {stage["name"]: stage["finished_at"] for stage in job["stages"]}
+    assert ends["candidates"] < ends["rate"] < ends["refine"] < ends["train"] < ends["publish"]
+
+
+def test_an_undisturbed_run_asks_each_question_once(undisturbed: Way, house: House) -> None:
+    pairs = undisturbed.run.stage("candidates")["figures"]["pairs"]
+    assert undisturbed.calls == 2 * pairs == len(_ratings(house, undisturbed))
+    assert undisturbed.run.job["progress"] == {
+        "total": 2 * pairs,
+        "completed": 2 * pairs,
+        "failed": 0,
+        "cached": 0,
+    }
+
+
+def test_a_known_user_gets_unseen_books_and_an_unknown_one_what_is_popular(
+    client: Client, undisturbed: Way, shop: Shop
+) -> None:
+    dataset = undisturbed.filled.dataset_id
+    known = client.recommendations(dataset, READER, k=10)
+    assert (known["strategy"], known["fallback"]) == ("model", None)
+    assert [item["rank"] for item in known["items"]] == list(range(1, 11))
+    scores = [item["score"] for item in known["items"]]
+    assert scores == sorted(scores, reverse=True)
+    assert not {item["item_id"] for item in known["items"]} & _bought(shop, READER)
+    unknown = client.recommendations(dataset, NOBODY, k=10)
+    assert (unknown["strategy"], unknown["fallback"]) == ("popular", "popular")
+    assert len(unknown["items"]) == 10
+
+
+def test_a_list_that_the_caller_has_is_not_sent_again(raw: httpx.Client, undisturbed: Way) -> None:
+    path = f"/v1/datasets/{undisturbed.filled.dataset_id}/recommendations/{READER}"
+    first = raw.get(path)
+    again = raw.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    assert raw.get(path, params={"k": 3}).headers["ETag"] != first.headers["ETag"]
+
+
+def test_flagged_pairs_carry_the_reasons_of_both_views(client: Client, undisturbed: Way) -> None:
+    dataset = undisturbed.filled.dataset_id
+    flagged = [row for row in client.verdicts(dataset, verdict="noise") if row["edge"]]
+    assert flagged
+    for row in flagged:
+        labels = {view: rating["label"] for view, rating in row["ratings"].items()}
+        assert set(labels) == {"user", "item"}
+        assert "Low" in labels.values()
+        assert "High" not in labels.values()
+        assert all(rating["reason"] for rating in row["ratings"].values())
+
+
+def test_the_noise_report_counts_what_the_verdicts_list(client: Client, undisturbed: Way) -> None:
+    dataset = undisturbed.filled.dataset_id
+    rows = list(client.verdicts(dataset, page_size=50))
+    totals = client.noise_report(dataset)["totals"]
+    assert totals["candidates"] == totals["rated"] == len(rows)
+    assert totals["dropped"] == sum(row["action"] == "drop" for row in rows)
+    assert totals["added"] == sum(row["action"] == "add" for row in rows)
+    for verdict, count in totals["by_verdict"].items():
+        assert count == sum(row["verdict"] == verdict for row in rows)
+
+
+def test_another_projects_key_finds_nothing_anywhere(
+    client: Client, house: House, undisturbed: Way
+) -> None:
+    ids = {
+        "dataset": undisturbed.filled.dataset_id,
+        "job": undisturbed.run.id,
+        "model": undisturbed.run.job["result"]["model_id"],
+        "import_id": undisturbed.filled.imports["interactions"]["id"],
+        "user_id": READER,
+        "item_id": "book-0000",
+    }
+    headers = {"Authorization": f"Bearer {house.new_key('stranger')}"}
+    with httpx.Client(base_url=house.url, headers=headers, trust_env=False) as stranger:
+        document = stranger.get("/openapi.json").json()
+        asked = [
+            (stranger.request(verb, path.format_map(ids)).status_code, verb, path)
+            for path, verbs in document["paths"].items()
+            for verb, operation in verbs.items()
+            if any(f"{{{name}}}" in path for name in ids) and "requestBody" not in operation
+        ]
+        listed = [stranger.get(f"/v1/{noun}").json()[noun] for noun in ("datasets", "jobs")]
+    assert len(asked) >= 10
+    assert [one for one in asked if one[0] != 404] == []
+    assert listed == [[], []]
+    assert client.dataset(ids["dataset"])["current_model_id"] == ids["model"]
+
+
+def test_killed_processes_change_no_rating_no_verdict_and_no_model(
+    client: Client, house: House, undisturbed: Way, broken: Way
+) -> None:
+    assert _ratings(house, broken) == _ratings(house, undisturbed)
+    assert _verdicts(client, broken) == _verdicts(client, undisturbed)
+    assert _metrics(client, broken) == _metrics(client, undisturbed)
+
+
+def test_a_question_is_stored_once_whoever_was_killed(house: House, broken: Way) -> None:
+    stored = house.rows(
+        "SELECT count(*), count(DISTINCT (user_id, item_id, view)) FROM ratings "
+        "WHERE dataset_id = :dataset",
+        dataset=broken.filled.dataset_id,
+    )
+    asked = broken.run.job["progress"]["total"]
+    assert stored == [(asked, asked)]
+
+
+def test_a_kill_costs_at_most_the_calls_in_flight_and_one_flush(broken: Way) -> None:
+    again = broken.calls - broken.run.job["progress"]["total"]
+    assert IN_FLIGHT <= again <= IN_FLIGHT + FLUSH
+
+
+def test_a_stage_whose_process_was_killed_is_begun_again(house: House, broken: Way) -> None:
+    query = "SELECT attempts FROM stages WHERE run_id = :run AND name = 'pretrain'"
+    assert house.rows(query, run=broken.run.id) == [(2,)]
+
+
+def test_a_cancelled_run_ends_the_process_of_its_stage(
+    client: Client, house: House, undisturbed: Way
+) -> None:
+    dataset = undisturbed.filled.dataset_id
+    endless = PARAMS | {"epochs": 10_000, "patience": 10_000}
+    job = client.start_run(dataset, **RUN | {"params": endless})
+    process = house.wait_for_stage("pretrain")
+    client.cancel(job["id"])
+    eventually(lambda: client.job(job["id"])["state"] == "cancelled", what="the end of the run")
+    assert not process.is_running()
+    states = {stage["name"]: stage["state"] for stage in client.job(job["id"])["stages"]}
+    assert states["pretrain"] == states["train"] == "cancelled"
+    assert client.dataset(dataset)["current_model_id"] == undisturbed.run.job["result"]["model_id"]
+
+
+def test_a_deleted_dataset_is_gone_at_once_and_erased_soon_after(
+    client: Client, house: House, undisturbed: Way, broken: Way
+) -> None:
+    dataset, run = undisturbed.filled.dataset_id, undisturbed.run.id
+    assert sum(_rows_left(house, dataset).values()) > 0
+    client.delete_dataset(dataset)
+    for ask in (client.dataset, client.noise_report, lambda d: client.recommendations(d, READER)):
+        with pytest.raises(ApiError) as refusal:
+            ask(dataset)
+        assert refusal.value.status == 404
+    eventually(lambda: not any(_rows_left(house, dataset).values()), what="the purge")
+    assert not list((house.stack.home.folder / "artifacts").rglob(f"*{run}*"))
+    assert client.recommendations(broken.filled.dataset_id, READER)["strategy"] == "model"
+
+
+def _succeeded(job: Json) -> int:
+    return sum(stage["state"] == "succeeded" for stage in job["stages"])
+
+
+def _ratings(house: House, way: Way) -> set[tuple[Any, ...]]:
+    """Return (user, item, view, label) of the run as the database keeps it."""
+    query = """
+        SELECT r.user_id, r.item_id, r.view, r.label
+        FROM run_ratings l JOIN ratings r ON r.id = l.rating_id WHERE l.run_id = :run
+    """
+    return set(house.rows(query, run=way.run.id))
+
+
+def _verdicts(client: Client, way: Way) -> list[Json]:
+    rows = client.verdicts(way.filled.dataset_id, run=way.run.id)
+    return [{name: value for name, value in row.items() if name != "run_id"} for row in rows]
+
+
+def _metrics(client: Client, way: Way) -> Json:
+    metrics: Json = client.model(way.run.job["result"]["model_id"])["metrics"]
+    return metrics
+
+
+def _bought(shop: Shop, reader: str) -> set[str]:
+    lines = shop.file("interactions").read_text(encoding="utf-8").splitlines()
+    return {line.split(",")[1] for line in lines if line.startswith(f"{reader},")}
+
+
+def _rows_left(house: House, dataset: str) -> dict[str, int]:
+    """Return how many rows each table with a dataset_id has of the dataset."""
+    tables = house.rows(
+        "SELECT table_schema || '.' || table_name FROM information_schema.columns "
+        "WHERE column_name = 'dataset_id' AND table_schema IN ('public', 'staging')"
+    )
+    return {
+        name: house.rows(f"SELECT count(*) FROM {name} WHERE dataset_id = :d", d=dataset)[0][0]
+        for (name,) in tables
+    }
