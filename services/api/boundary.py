@@ -59,7 +59,8 @@ class Boundary:
 def _tell(scope: Scope, status: int, seconds: float) -> None:
     route = scope.get("route")
     path = getattr(route, "path", scope["path"])  # the template: ids of people stay out of the log
-    write = log.debug if scope.get("winnow.quiet") else log.info
+    quiet = scope.get("winnow.quiet") or path.startswith("/health/")
+    write = log.debug if quiet else log.info
     write(
         "request",
         method=scope["method"],

@@ -13,6 +13,7 @@ from services.api.schemas.base import UUID_EXAMPLE, Problem
 VERSION = "0.1.0"
 SUMMARY = "Turns interaction logs and text profiles into denoised recommendations."
 ALWAYS = (500, 503)
+NAMING_ANOTHER = ("/v1/keys", "/v1/models")  # a project, a dataset, in query or body
 UNUSED = ("HTTPValidationError", "ValidationError")
 Json = dict[str, Any]
 
@@ -61,7 +62,7 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
     found = [400, *ALWAYS]
     if path.startswith("/v1/"):
         found += [401, 403, 422]
-    if "{" in path:
+    if "{" in path or path in NAMING_ANOTHER:
         found.append(404)
     if method != "get":
         found.append(409)
