@@ -1,0 +1,107 @@
+"""A run's stages without services: the same configurations, the same seeds, the same code."""
+
+from dataclasses import dataclass
+
+import torch
+
+from services.recsys.align import align
+from services.recsys.candidates import Candidates, choose_candidates
+from services.recsys.data import Embeddings, Interactions, Signals, Split
+from services.recsys.loop import Fit, fit
+from services.recsys.methods import bpr, llmhni
+from services.recsys.methods.bpr import BPR
+from services.recsys.methods.llmhni import LLMHNI
+from services.recsys.objective import Method
+from services.recsys.refine import Refinement, refine
+from services.recsys.registry import BACKBONES
+from services.recsys.seeds import Seeds
+from services.recsys.topk import inner_product
+from services.recsys.verdicts import RatedPairs
+from services.shared.specs import RunSpec
+from services.trainer import spec as recipes
+from services.trainer.pipeline.candidates import edge_scores
+from services.trainer.training import validation
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What all arms share: aligned texts and the pairs that are asked about."""
+
+    texts: Embeddings
+    aligned: Embeddings
+    pairs: Candidates
+
+
+def prepare(split: Split, texts: Embeddings, spec: RunSpec) -> Prepared:
+    """Align the texts, pretrain, choose the candidates."""
+    aligned = align(
+        texts,
+        split.train,
+        config=recipes.alignment(spec.params),
+        rng=seeds(spec, "align").torch("align"),
+    )
+    pairs = choose_candidates(
+        split.train,
+        inner_product(_pretrained(split.train, spec)),
+        edge_scores=edge_scores(split.train, texts),
+        config=recipes.candidates(spec),
+        rng=seeds(spec, "candidates").numpy("candidates"),
+    )
+    return Prepared(texts, aligned, pairs)
+
+
+def train_raw(split: Split, spec: RunSpec) -> Fit:
+    """Train on G alone, the epoch chosen by validation."""
+    recipe, own = recipes.raw(spec.params), seeds(spec, "train_raw")
+    method = BPR(recipe, BACKBONES[spec.backbone], split.train, seeds=own, device=CPU)
+    return _fit(method, recipe, split, own, patience=spec.params.patience)
+
+
+def refined(split: Split, rated: RatedPairs, spec: RunSpec) -> Refinement:
+    """Return E' and what became of every pair."""
+    return refine(split.train, rated, config=recipes.refinement(spec.params))
+
+
+def train_denoised(
+    split: Split, prepared: Prepared, refinement: Refinement | None, spec: RunSpec
+) -> Fit:
+    """Train LLMHNI on G and G'; without a refinement G' = G and only the texts speak."""
+    recipe, own = recipes.denoised(spec.params), seeds(spec, "train")
+    signals = Signals(
+        aligned=prepared.aligned,
+        texts=prepared.texts,
+        refined=None if refinement is None else refinement.interactions,
+        hard=None if refinement is None else refinement.hard,
+    )
+    backbone = BACKBONES[spec.backbone]
+    method = LLMHNI(recipe, backbone, split.train, signals, seeds=own, device=CPU)
+    return _fit(method, recipe, split, own, patience=spec.params.patience)
+
+
+def seeds(spec: RunSpec, stage: str) -> Seeds:
+    """Return a stage's generators, as the stage of a run draws them."""
+    return Seeds(Seeds(spec.seed).integer(stage))
+
+
+def _pretrained(train: Interactions, spec: RunSpec) -> Embeddings:
+    recipe, own = recipes.pretrained(spec.params), seeds(spec, "pretrain")
+    method = BPR(recipe, BACKBONES[spec.backbone], train, seeds=own, device=CPU)
+    trained = fit(method, train, epochs=recipe.epochs, batch_size=recipe.B, lr=recipe.lr, seeds=own)
+    return trained.embeddings
+
+
+def _fit(
+    method: Method, recipe: bpr.Config | llmhni.Config, split: Split, own: Seeds, *, patience: int
+) -> Fit:
+    return fit(
+        method,
+        split.train,
+        epochs=recipe.epochs,
+        batch_size=recipe.B,
+        lr=recipe.lr,
+        seeds=own,
+        validate=lambda vectors: validation(vectors, split),
+        patience=patience,
+    )
