@@ -57,8 +57,8 @@ class Boundary:
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
-    route = scope.get("route")
-    path = getattr(route, "path", scope["path"])  # the template: ids of people stay out of the log
+    template = getattr(scope.get("route"), "path", None)  # ids of people stay out of the log
+    path: str = template or scope["path"]
     quiet = scope.get("winnow.quiet") or path.startswith("/health/")
     write = log.debug if quiet else log.info
     write(

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from services.api.main import create_routes
 from services.api.openapi import operations
 from services.shared.db.session import unit_of_work
-from tests.api.conftest import Api, Tenant
+from tests.api.conftest import NO_TLS, Api, Tenant
 from tests.api.rows import add_model
 
 pytestmark = pytest.mark.stack
@@ -77,7 +77,9 @@ def test_without_a_key_or_with_a_wrong_one_a_route_answers_401(
     wrong = ("wn_" + "0" * 12 + "_" + "0" * 64, f"wn_{prefix}_{'0' * 64}", "x", "wn_é_x")
     for key in (None, *(key.encode().decode("latin-1") for key in wrong)):
         headers = {} if key is None else {"Authorization": f"Bearer {key}".encode("latin-1")}
-        with httpx.Client(base_url=api.url, headers=headers, trust_env=False) as client:
+        with httpx.Client(
+            base_url=api.url, headers=headers, trust_env=False, verify=NO_TLS
+        ) as client:
             answer = _call(client, name, ids)
         assert answer.status_code == 401, key
         assert answer.headers["content-type"] == "application/problem+json"

@@ -103,7 +103,8 @@ def _view(
     job: Job, stages: Sequence[Stage], spent: Sequence[Spent], history: Mapping[str, float]
 ) -> JobView:
     now = utc_now()
-    active = [stage for stage in stages if stage.state in {"running", "ready"}]
+    active = [stage for stage in stages if stage.state == "running"]
+    active += [stage for stage in stages if stage.state == "ready"]
     rate = next((stage for stage in stages if stage.name == "rate"), None)
     eta = None
     if job.finished_at is None:
