@@ -1,15 +1,17 @@
 """Tells Postgres how far a stage is, seldom enough."""
 
 import time
-from collections.abc import Callable
+
+from sqlalchemy.exc import OperationalError
 
 from services.shared.db.repos import stages
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
+from services.shared.log import get_logger
+
+log = get_logger(__name__)
 
 EVERY_SECONDS = 0.5
-
-Report = Callable[..., None]
 
 
 class Progress:
@@ -27,5 +29,8 @@ class Progress:
             return
         self._told = now
         counts = {"total": total, "completed": completed, "failed": 0, "cached": 0}
-        with unit_of_work(self._lease.project_id) as session:
-            stages.report(session, self._lease, counts)
+        try:
+            with unit_of_work(self._lease.project_id) as session:
+                stages.report(session, self._lease, counts)
+        except OperationalError as error:  # away for a while: no reason to stop training
+            log.warning("progress_not_told", error=type(error).__name__)

@@ -72,7 +72,7 @@ def supervise(lease: StageLease, stopping: threading.Event) -> Ending:
         log.warning("stage_belongs_to_another")
     except NotFoundError:
         log.info("run_was_deleted")
-    if _state(lease) in UNWANTED:
+    if _unwanted(lease):
         workspace.forget(lease.run_id)
     return ending
 

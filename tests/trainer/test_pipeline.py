@@ -1,6 +1,7 @@
 """A run goes through all stages of the trainer, with vectors and ratings from the test."""
 
 import json
+from dataclasses import replace
 from uuid import UUID
 
 import polars as pl
@@ -11,6 +12,7 @@ from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import jobs, stages
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Candidate, Dataset, Model, Verdict
+from services.shared.errors import LeaseLostError
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName
 from services.shared.toplists import TopLists
@@ -146,6 +148,24 @@ def _published(shop: Shop, run_id: UUID) -> dict[str, str]:
     assert pointer is not None
     manifest = ArtifactStore(settings().require("artifacts_url")).read_manifest(pointer["path"])
     return {name: e.sha256 for name, e in manifest.files.items() if not name.endswith(".json")}
+
+
+def test_who_lost_the_lease_leaves_neither_rows_nor_files(shop: Shop) -> None:
+    run_id = shop.start_run()
+    for name in (StageName.SNAPSHOT, StageName.PRETRAIN):
+        perform(shop.claim(run_id, name))
+    shop.embed(run_id)
+    perform(shop.claim(run_id, StageName.ALIGN))
+    lease = shop.claim(run_id, StageName.CANDIDATES)
+    for late in (lease, replace(lease, name=StageName.PRETRAIN)):
+        before = shop.artifact(run_id, late.name)
+        with unit_of_work(shop.project_id) as session:  # another worker took it over
+            session.execute(text("UPDATE stages SET lease_token = lease_token + 1"))
+        with pytest.raises(LeaseLostError):
+            perform(late)
+        assert shop.artifact(run_id, late.name) == before
+    with unit_of_work(shop.project_id) as session:
+        assert session.query(Candidate).count() == 0
 
 
 def test_a_snapshot_that_cannot_be_judged_says_what_is_missing(shop: Shop) -> None:

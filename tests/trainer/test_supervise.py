@@ -66,6 +66,15 @@ def _await_progress(lease: StageLease) -> None:
     raise AssertionError("the stage made no progress")
 
 
+def _await_child() -> int:
+    deadline = time.monotonic() + 25
+    while time.monotonic() < deadline:
+        if found := _children():
+            return found.pop()
+        time.sleep(0.02)
+    raise AssertionError("no process was started")
+
+
 def _children() -> set[int]:
     """Return the stages' processes that this test process has."""
     alive = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
@@ -75,7 +84,7 @@ def _children() -> set[int]:
 def test_a_cancelled_run_ends_its_process(shop: Shop) -> None:
     lease = _endless_training(shop)
     with _supervised(lease, threading.Event()) as endings:
-        _await_progress(lease)
+        _await_child()
         with unit_of_work(shop.project_id) as session:
             stages.cancel_run(session, lease.run_id)
     assert endings == [Ending.CANCELLED]
@@ -86,7 +95,7 @@ def test_a_cancelled_run_ends_its_process(shop: Shop) -> None:
     assert not workspace._of_run(lease.run_id).exists()
 
 
-def test_a_killed_process_is_retried_and_goes_on(shop: Shop) -> None:
+def test_a_killed_process_is_retried_goes_on_and_is_given_back_on_stop(shop: Shop) -> None:
     lease = _endless_training(shop)
     with redis.Redis.from_url(settings().require("redis_url")) as broker:
         broker.flushall()
@@ -103,12 +112,15 @@ def test_a_killed_process_is_retried_and_goes_on(shop: Shop) -> None:
     assert again is not None
     assert (again.attempt, again.token) == (lease.attempt + 1, lease.token + 1)
     stopping = threading.Event()
-    with _supervised(again, stopping):
+    with _supervised(again, stopping) as endings:
         deadline = time.monotonic() + 25
         while _stage(again).progress["completed"] <= reached and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert _stage(again).progress["completed"] > reached
-        stopping.set()
+        stopping.set()  # as when the worker is told to stop
+    assert endings == [Ending.STOPPED]
+    assert _stage(again).progress["completed"] > reached
+    assert _stage(again).state == "ready"
+    assert workspace._of_run(lease.run_id).exists()  # what was learned waits for the next attempt
 
 
 def test_a_stage_that_is_killed_every_time_fails_in_the_end(
@@ -118,9 +130,7 @@ def test_a_stage_that_is_killed_every_time_fails_in_the_end(
     settings.cache_clear()
     lease = _endless_training(shop)
     with _supervised(lease, threading.Event()) as endings:
-        _await_progress(lease)
-        (pid,) = _children()
-        os.kill(pid, signal.SIGKILL)
+        os.kill(_await_child(), signal.SIGKILL)
     assert endings == [Ending.KILLED]
     error = _stage(lease).error
     assert error is not None
@@ -135,7 +145,7 @@ def test_a_lost_lease_ends_the_process_and_nothing_is_written(
     settings.cache_clear()
     lease = _endless_training(shop)
     with _supervised(lease, threading.Event()) as endings:
-        _await_progress(lease)
+        _await_child()
         with unit_of_work(shop.project_id) as session:  # another worker took it over
             session.execute(
                 text("UPDATE stages SET lease_token = lease_token + 1 WHERE name = 'train_raw'")
@@ -146,22 +156,10 @@ def test_a_lost_lease_ends_the_process_and_nothing_is_written(
     assert _stage(lease).state == "running"  # the other's
 
 
-def test_a_stopping_worker_gives_the_stage_back(shop: Shop) -> None:
-    lease = _endless_training(shop)
-    stopping = threading.Event()
-    with _supervised(lease, stopping) as endings:
-        _await_progress(lease)
-        stopping.set()
-    assert endings == [Ending.STOPPED]
-    assert _children() == set()
-    assert _stage(lease).state == "ready"
-    assert workspace._of_run(lease.run_id).exists()  # what was learned waits for the next attempt
-
-
 def test_a_deleted_run_takes_its_process_and_its_files_along(shop: Shop) -> None:
     lease = _endless_training(shop)
     with _supervised(lease, threading.Event()) as endings:
-        _await_progress(lease)
+        _await_child()
         with unit_of_work(shop.project_id) as session:
             session.execute(text("DELETE FROM jobs"))
     assert endings[0] in {Ending.CANCELLED, Ending.LOST}  # whoever notices first
