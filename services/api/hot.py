@@ -6,10 +6,8 @@
 
 import base64
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -21,25 +19,14 @@ from services.api.errors import answer_to
 from services.api.schemas.base import check_id
 from services.api.served import Lists, Pointers, Published, Shelf
 from services.api.served.pointers import model_of
+from services.api.served.query import Query, read_query
 from services.shared.errors import InvalidError, NotFoundError, UnavailableError, WinnowError
-from services.shared.settings import settings
 
 _PATH = re.compile(r"/v1/datasets/([^/]+)/recommendations/([^/]+)")
 _HEAD = (
     '{"recommendation_id":"%s","model_id":"%s","dataset_version":%d,'
     '"strategy":"%s","fallback":%s,"items":['
 )
-DEFAULT_K = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Query:
-    """What a caller may ask for; None stands for the model's own choice."""
-
-    k: int = DEFAULT_K
-    explain: bool = False
-    graph: str | None = None
-    model_id: UUID | None = None
 
 
 class Hot:
@@ -123,60 +110,6 @@ def recommendation_id(model_id: UUID, user_id: str, query: Query) -> str:
     return base64.urlsafe_b64encode(blake2b(asked, digest_size=16).digest()).decode().rstrip("=")
 
 
-def read_query(raw: bytes) -> Query:
-    """Return the query; InvalidError names a parameter that is unknown or wrong."""
-    try:
-        given = dict(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict"))
-    except ValueError:
-        raise InvalidError("The query is no UTF-8.", pointer="/query") from None
-    unknown = sorted(set(given) - {"k", "explain", "exclude_seen", "graph", "model"})
-    if unknown:
-        raise InvalidError(
-            f"Unknown query parameter: {', '.join(unknown)}.",
-            pointer=f"/query/{unknown[0]}",
-            code="UNKNOWN_PARAMETER",
-        )
-    if _boolean(given, "exclude_seen", default=True) is False:
-        raise _wrong("exclude_seen", "is true or left out: lists hold unseen items only")
-    return Query(
-        k=_k(given),
-        explain=_boolean(given, "explain", default=False),
-        graph=_graph(given),
-        model_id=_model_id(given),
-    )
-
-
-def _k(given: Mapping[str, str]) -> int:
-    text, most = given.get("k", str(DEFAULT_K)), settings().limits.page_size
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-        raise _wrong("k", f"is a number from 1 to {most}")
-    return int(text)
-
-
-def _boolean(given: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = given.get(name)
-    if text is None:
-        return default
-    if text not in {"true", "false"}:
-        raise _wrong(name, "is true or false")
-    return text == "true"
-
-
-def _graph(given: Mapping[str, str]) -> str | None:
-    graph = given.get("graph")
-    if graph not in {None, "raw", "denoised"}:
-        raise _wrong("graph", "is raw or denoised")
-    return graph
-
-
-def _model_id(given: Mapping[str, str]) -> UUID | None:
-    text = given.get("model")
-    try:
-        return None if text is None else UUID(text)
-    except ValueError:
-        raise _wrong("model", "is a model's id") from None
-
-
 def _dataset_id(segment: str) -> UUID:
     try:
         return UUID(segment)
@@ -198,7 +131,3 @@ def _matches(scope: Scope, ident: str) -> bool:
     wanted = f'"{ident}"'
     tags = [tag.strip().removeprefix("W/") for tag in given.decode("latin-1").split(",")]
     return wanted in tags or "*" in tags
-
-
-def _wrong(name: str, what: str) -> InvalidError:
-    return InvalidError(f"{name} {what}.", pointer=f"/query/{name}")

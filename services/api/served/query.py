@@ -1,0 +1,79 @@
+"""The query of a recommendations request, read by hand: the hot path knows no framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from services.shared.errors import InvalidError
+from services.shared.settings import settings
+
+DEFAULT_K = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """What a caller may ask for; None stands for the model's own choice."""
+
+    k: int = DEFAULT_K
+    explain: bool = False
+    graph: str | None = None
+    model_id: UUID | None = None
+
+
+def read_query(raw: bytes) -> Query:
+    """Return the query; InvalidError names a parameter that is unknown or wrong."""
+    try:
+        given = dict(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict"))
+    except ValueError:
+        raise InvalidError("The query is no UTF-8.", pointer="/query") from None
+    unknown = sorted(set(given) - {"k", "explain", "exclude_seen", "graph", "model"})
+    if unknown:
+        raise InvalidError(
+            f"Unknown query parameter: {', '.join(unknown)}.",
+            pointer=f"/query/{unknown[0]}",
+            code="UNKNOWN_PARAMETER",
+        )
+    if _boolean(given, "exclude_seen", default=True) is False:
+        raise _wrong("exclude_seen", "is true or left out: lists hold unseen items only")
+    return Query(
+        k=_k(given),
+        explain=_boolean(given, "explain", default=False),
+        graph=_graph(given),
+        model_id=_model_id(given),
+    )
+
+
+def _k(given: Mapping[str, str]) -> int:
+    text, most = given.get("k", str(DEFAULT_K)), settings().limits.page_size
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
+        raise _wrong("k", f"is a number from 1 to {most}")
+    return int(text)
+
+
+def _boolean(given: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = given.get(name)
+    if text is None:
+        return default
+    if text not in {"true", "false"}:
+        raise _wrong(name, "is true or false")
+    return text == "true"
+
+
+def _graph(given: Mapping[str, str]) -> str | None:
+    graph = given.get("graph")
+    if graph not in {None, "raw", "denoised"}:
+        raise _wrong("graph", "is raw or denoised")
+    return graph
+
+
+def _model_id(given: Mapping[str, str]) -> UUID | None:
+    text = given.get("model")
+    try:
+        return None if text is None else UUID(text)
+    except ValueError:
+        raise _wrong("model", "is a model's id") from None
+
+
+def _wrong(name: str, what: str) -> InvalidError:
+    return InvalidError(f"{name} {what}.", pointer=f"/query/{name}")
