@@ -40,7 +40,7 @@ def train(
         recipe,
         split.train,
         seeds=seeds,
-        validate=lambda vectors_: validation(vectors_, split),
+        validate=lambda z: validation(z, split),
         patience=patience,
     )
 
@@ -77,9 +77,9 @@ def _fit(
     )
 
 
-def validation(vectors_: Embeddings, split: Split) -> float:
+def validation(z: Embeddings, split: Split) -> float:
     """Return Recall@20 of the validation items, train items hidden."""
-    judged = evaluate(inner_product(vectors_), split.val, mask=split.train, ks=(20,))
+    judged = evaluate(inner_product(z), split.val, mask=split.train, ks=(20,))
     return judged.means()[CHOSEN_BY]
 
 
