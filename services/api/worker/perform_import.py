@@ -12,7 +12,7 @@ from services.api.ingest.columns import KINDS
 from services.api.ingest.plan import ERRORS, ROWS, Options, Outcome, Plan
 from services.api.worker.settle_import import Claimed, RefusedFileError, admit, settle
 from services.api.worker.watch import Watch
-from services.shared.db.repos import imports
+from services.shared.db.repos import imports, staging
 from services.shared.db.repos.imports import Counts
 from services.shared.db.session import unit_of_work
 from services.shared.errors import LeaseLostError, MalformedError, WinnowError
@@ -99,7 +99,7 @@ def _publish(claimed: Claimed, outcome: Outcome, counts: Counts, blocks: Iterato
             imports.warn(session, lease, outcome.warnings)
     with unit_of_work(setting="ingest_database_url") as session:
         columns = KINDS[kind].staged
-        imports.publish(session, lease, kind, columns=columns, blocks=blocks, counts=counts)
+        staging.publish(session, lease, kind, columns=columns, blocks=blocks, counts=counts)
 
 
 def _blocks(path: Path, watch: Callable[[], None]) -> Iterator[bytes]:

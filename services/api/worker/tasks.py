@@ -7,6 +7,7 @@ from uuid import UUID
 
 from celery import Celery
 
+from services.api.ingest import reports
 from services.api.use_cases.purge_dataset import purge_dataset
 from services.api.worker.perform_import import perform_import
 from services.shared.celery import MESSAGE_VERSION
@@ -35,7 +36,13 @@ def enter(task: Task, message: Mapping[str, Any]) -> None:
         if task is Task.IMPORT:
             perform_import(ident, project_id=project_id, stopping=STOPPING)
         else:
-            purge_dataset(ident, project_id=project_id, stopping=STOPPING)
+            purge_dataset(
+                ident,
+                project_id=project_id,
+                store=reports.store(),
+                reports=reports.prefix(ident),
+                stopping=STOPPING,
+            )
 
 
 def _doorway(task: Task) -> Callable[..., None]:

@@ -1,14 +1,12 @@
-"""Imports: claimed with a lease, copied and made visible in one transaction fenced by its token."""
+"""Imports: claimed with a lease, fenced by its token, ended once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-from psycopg import Connection, sql
-from sqlalchemy import ColumnElement, func, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from services.shared.broker import enqueue
@@ -116,6 +114,14 @@ def fail(session: Session, lease: ImportLease, counts: Counts) -> None:
     _fenced(session, lease, values)
 
 
+def end_abandoned(session: Session, import_id: UUID) -> None:
+    """End an import that was to be stopped and whose worker died: no message comes for it."""
+    held = Import.lease_until > func.now()
+    gone = select(Import.id).where(Import.id == import_id, held.is_not(True))
+    if jobs.state(session, import_id) == "cancelling" and session.scalar(gone) is not None:
+        jobs.end(session, import_id, "cancelled")
+
+
 def end(
     session: Session, row: Import, state: str, *, error: Mapping[str, str] | None = None
 ) -> None:
@@ -135,53 +141,6 @@ def result(row: Import) -> dict[str, Any]:
         "errors": row.errors,
         "warnings": row.options.get("warnings", []),
     }
-
-
-def publish(
-    session: Session,
-    lease: ImportLease,
-    kind: str,
-    *,
-    columns: Sequence[str],
-    blocks: Iterable[bytes],
-    counts: Counts,
-) -> None:
-    """Copy the rows and make them visible, all in this transaction of the role winnow_ingest.
-
-    `blocks` is CSV as `COPY … (FORMAT csv)` reads it. LeaseLostError, and nothing written, when a
-    newer token has come or the import is visible already. A predecessor that still copies holds a
-    lock: then this fails after ten seconds, and the next attempt is the sweep's.
-    """
-    session.execute(text("SET LOCAL lock_timeout = '10s'"))
-    opened = text("SELECT staging.open(:id, :kind)")
-    name = session.scalar(opened, {"id": lease.import_id, "kind": kind})
-    _copy(session, str(name), columns, blocks)
-    query = text(
-        "SELECT staging.publish(:id, :token, :accepted, :duplicates, :rejected,"
-        " CAST(:errors AS jsonb), :errors_path)"
-    )
-    values = {
-        "id": lease.import_id,
-        "token": lease.token,
-        "accepted": counts.accepted,
-        "duplicates": counts.duplicates,
-        "rejected": counts.rejected,
-        "errors": orjson.dumps(list(counts.errors)).decode(),
-        "errors_path": counts.errors_path,
-    }
-    if not session.scalar(query, values):
-        raise LeaseLostError(f"import {lease.import_id}")
-
-
-def _copy(session: Session, name: str, columns: Sequence[str], blocks: Iterable[bytes]) -> None:
-    connection = session.connection().connection.driver_connection
-    assert isinstance(connection, Connection)  # noqa: S101 - the URL says psycopg
-    statement = sql.SQL("COPY staging.{} ({}) FROM STDIN (FORMAT csv)").format(
-        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for block in blocks:
-            copy.write(block)
 
 
 def _until() -> ColumnElement[datetime]:
