@@ -128,3 +128,16 @@ def test_a_run_that_has_not_begun_is_cancelled_at_once() -> None:
         stages.cancel_run(session, run_id)
         assert jobs.state(session, run_id) == "cancelled"
         assert session.get_one(Job, run_id).kind == "run"
+
+
+def test_a_parked_stage_is_read_though_its_lease_never_ends() -> None:
+    project = make_project("p")
+    run_id = make_run(project, make_dataset(project))
+    with unit_of_work(project) as session:
+        lease = stages.claim(session, run_id, StageName.SNAPSHOT)
+        assert lease is not None
+        stages.park(session, lease)
+    with unit_of_work(project) as session:
+        assert stages.of_run(session, run_id)[0].state == "running"
+        assert stages.parked(session, run_id, StageName.SNAPSHOT) == lease
+        assert stages.claim(session, run_id, StageName.SNAPSHOT) is None

@@ -11,14 +11,16 @@ from sqlalchemy.orm import Session
 from services.shared import broker
 from services.shared.settings import settings
 
+_MADE: list[Engine] = []
+
 
 @lru_cache(maxsize=4)
-def engine(setting: str = "database_url") -> Engine:
+def engine(setting: str) -> Engine:
     """Return this process' engine for the role whose URL stands in `setting`.
 
     Made on first use, so after a worker's fork; `forget_engines` drops what a parent had.
     """
-    return create_engine(
+    made = create_engine(
         settings().require(setting),
         pool_pre_ping=True,
         hide_parameters=True,  # an error must not carry a profile text into a log
@@ -26,12 +28,15 @@ def engine(setting: str = "database_url") -> Engine:
         max_overflow=20,
         connect_args={"connect_timeout": 5},
     )
+    _MADE.append(made)
+    return made
 
 
 def forget_engines() -> None:
     """Let go of inherited engines without closing the parent's sockets; call after a fork."""
-    if engine.cache_info().currsize:
-        engine().dispose(close=False)
+    for made in _MADE:
+        made.dispose(close=False)
+    _MADE.clear()
     engine.cache_clear()
 
 

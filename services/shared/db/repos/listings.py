@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from services.shared.db.repos.jobs import ENDED
 from services.shared.db.tables import Dataset, Import, Job, Model, Prompt, Run, Stage
@@ -85,9 +85,7 @@ def stages_of(session: Session, run_ids: Collection[UUID]) -> dict[UUID, list[St
     order = {name.value: place for place, name in enumerate(WAITS_FOR)}
     found: dict[UUID, list[Stage]] = {}
     if run_ids:
-        # only SQL compares leases: a parked stage's is infinity, which Python cannot hold
-        query = select(Stage).options(defer(Stage.lease_until))
-        for stage in session.scalars(query.where(Stage.run_id.in_(run_ids))):
+        for stage in session.scalars(select(Stage).where(Stage.run_id.in_(run_ids))):
             found.setdefault(stage.run_id, []).append(stage)
     for stages in found.values():
         stages.sort(key=lambda stage: order[stage.name])

@@ -82,7 +82,8 @@ class Stage(Base):
     state: Mapped[Word] = mapped_column(default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)
     lease_token: Mapped[int] = mapped_column(BigInteger, default=0)
-    lease_until: Mapped[Moment | None]
+    # a parked stage's is infinity, which Python cannot hold: only SQL compares it
+    lease_until: Mapped[Moment | None] = mapped_column(deferred=True)
     sent_at: Mapped[Moment | None]  # when its message was last sent
     progress: Mapped[Json]
     figures: Mapped[Json]
