@@ -102,6 +102,12 @@ def old_entries(*, older_than_seconds: float) -> Iterator[Path]:
             continue
 
 
+def remove_all(name: str) -> None:
+    """Remove an import's file and the folders in which it was worked on."""
+    for path in folder().glob(f"{name}*"):
+        remove(path)
+
+
 def remove(path: Path) -> None:
     """Remove a file or a folder; nothing there is no error."""
     if path.is_dir():

@@ -47,7 +47,7 @@ def admit(import_id: UUID, *, project_id: UUID) -> Claimed | None:
         row = imports.get(session, import_id)
         claimed = _admitted(session, lease, row)
     if claimed is None:
-        spool.remove(spool.folder() / row.spool_name)
+        spool.remove_all(row.spool_name)
     return claimed
 
 
@@ -62,7 +62,7 @@ def settle(claimed: Claimed, ending: WinnowError | None) -> None:
             _end(session, lease, ending)
     log.info("import_ended", code=ending.code if ending else None, again=again)
     if not again:
-        spool.remove(spool.folder() / claimed.row.spool_name)
+        spool.remove_all(claimed.row.spool_name)
 
 
 def _admitted(session: Session, lease: ImportLease, row: Import) -> Claimed | None:
