@@ -44,7 +44,7 @@ def _checkpoints(run_id: UUID) -> int:
 
 def _kill_in_the_middle(lease: StageLease) -> None:
     with child.started(lease) as process:
-        deadline = time.monotonic() + 25
+        deadline = time.monotonic() + 90
         while _checkpoints(lease.run_id) < 3 and time.monotonic() < deadline:
             time.sleep(0.002)
         os.kill(process.pid, signal.SIGKILL)

@@ -32,7 +32,7 @@ def _worker() -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def _await(holds: Callable[[], bool], *, seconds: float = 40) -> None:
+def _await(holds: Callable[[], bool], *, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -52,7 +52,7 @@ def test_term_ends_the_stages_and_gives_them_back(shop: Shop) -> None:
             _await(lambda: len(psutil.Process(worker.pid).children()) == 1)
             (child,) = psutil.Process(worker.pid).children()
             worker.send_signal(signal.SIGTERM)
-            assert worker.wait(20) == 0
+            assert worker.wait(60) == 0
         assert not child.is_running()
         assert shop.state(run_id, StageName.TRAIN_RAW) == "ready"
         assert broker.llen("train") == 1  # its next worker is told
