@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from services.llm_worker.endpoints import Rater
 from services.llm_worker.keeping import Asked, Keeper
 from services.llm_worker.questions import PairQuestion
+from services.shared.llm.protocol import ChatReply
 from services.shared.log import get_logger
 from services.shared.settings import settings
 
@@ -29,6 +30,8 @@ class Stop(Enum):
     AWAY = "away"
     DENIED = "denied"
 
+
+_STOPS = {"away": Stop.AWAY, "denied": Stop.DENIED}
 
 Interrupted = Callable[[], Stop | None]
 
@@ -50,7 +53,7 @@ class Rating:
         self._done: list[Asked] = []
         self._failing_since: float | None = None
         self.stop: Stop | None = None
-        self.denial: int | None = None  # the HTTP status of a refusal that concerns all
+        self.trouble: ChatReply | None = None  # the reply that ended it before its time
         self.answered = 0
 
     async def run(self) -> None:
@@ -94,11 +97,9 @@ class Rating:
         self._done.append(asked)
         self._rater.window.answered()
         self.answered += asked.outcome.ending in {"answered", "unparsed"}
-        if asked.outcome.ending == "away":
-            self.stop = self.stop or Stop.AWAY
-        if asked.outcome.ending == "denied":
-            self.denial = asked.outcome.replies[-1].http_status
-            self.stop = self.stop or Stop.DENIED
+        stop = _STOPS.get(asked.outcome.ending)
+        if stop is not None and self.stop is None:
+            self.stop, self.trouble = stop, asked.outcome.replies[-1]
 
     async def _flush(self) -> None:
         asked, self._done = self._done, []

@@ -11,6 +11,8 @@ from services.shared.settings import settings
 
 log = get_logger(__name__)
 
+_INTERNAL_ERROR = 500  # an endpoint that is down or overloaded says 502, 503 or 504
+
 AWAY_SECONDS = 15.0
 """Until a batch is tried again whose endpoint was away."""
 
@@ -52,25 +54,35 @@ def _end(lease: BatchLease, stop: Stop | None) -> None:
 
 def _put_off(lease: BatchLease, rating: Rating) -> None:
     """Try later: as often as it takes while nothing answers, else as often as a batch may."""
-    if rating.answered and lease.attempt >= settings().stage_attempts:
+    own = _own_fault(rating)
+    if own and lease.attempt >= settings().stage_attempts:
         bury(lease, code="LLM_UNAVAILABLE", detail=_unavailable(lease))
         return
     with unit_of_work(lease.project_id) as session:
-        release = batches.release if rating.answered else batches.give_back
+        release = batches.release if own else batches.give_back
         release(session, lease)
     log.warning("llm_away", answered=rating.answered, retry_seconds=AWAY_SECONDS)
     raise RetryLaterError("The LLM's endpoint is away.", retry_after=AWAY_SECONDS)
 
 
+def _own_fault(rating: Rating) -> bool:
+    """Say whether a question of the batch, not the endpoint's state, is likely to blame."""
+    trouble = rating.trouble
+    if trouble is None or trouble.status == "rate_limited":
+        return False
+    return rating.answered > 0 or trouble.http_status == _INTERNAL_ERROR
+
+
 def _refusal(rating: Rating) -> str:
+    status = rating.trouble.http_status if rating.trouble else None
     return (
-        f"The LLM's endpoint refused a request with HTTP status {rating.denial}; "
+        f"The LLM's endpoint refused a request with HTTP status {status}; "
         "check WINNOW_LLM__BASE_URL, WINNOW_LLM__API_KEY and WINNOW_LLM__MODEL."
     )
 
 
 def _unavailable(lease: BatchLease) -> str:
     return (
-        f"A batch was tried {lease.attempt} times, and each time a question met only errors "
-        "while others were answered."
+        f"A batch was tried {lease.attempt} times, and each time a question met nothing but "
+        "errors of the LLM's endpoint."
     )

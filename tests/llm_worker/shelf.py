@@ -96,8 +96,11 @@ class Shelf:
     def rate(self, run_id: UUID) -> None:
         """Rate the run to its end, as one worker would; messages on the broker are left alone."""
         self.do(Task.RATE, run_id)
-        while self.stage(run_id, StageName.RATE).state == "running":
+        for _ in range(50):
+            if self.stage(run_id, StageName.RATE).state != "running":
+                return
             self.do(Task.RATE_BATCH, run_id)
+        raise AssertionError("the stage does not end")
 
     def stage(self, run_id: UUID, name: StageName) -> Stage:
         """Return the stage as committed, without its lease: a parked one lasts for ever."""
