@@ -24,7 +24,7 @@ from tests.databases import Database, libpq
 from tests.ingest.house import Shop, running, until
 
 pytestmark = pytest.mark.stack
-ROWS = 60_000
+ROWS = 30_000
 BODY = b"user_id,item_id\n" + b"".join(b"u%d,i%d\n" % (n, n % 997) for n in range(ROWS))
 SMALL = b"user_id,item_id\nu,i\nv,i\n"
 
