@@ -4,13 +4,14 @@ import struct
 
 import pytest
 
+from services.llm_worker import embed, retry
 from services.shared.db.repos import embeddings
 from services.shared.db.session import unit_of_work
 from services.shared.llm.cache_key import text_key
 from services.shared.queues import Task
 from services.shared.stages import StageName
-from tests.fakes.llm import FakeLlm, vector_of
-from tests.llm_worker.shelf import N_ITEMS, N_USERS, Shelf, texts
+from tests.fakes.llm import Call, FakeLlm, refused, vector_of
+from tests.llm_worker.shelf import N_ITEMS, N_USERS, Shelf, item, texts
 
 pytestmark = pytest.mark.stack
 
@@ -42,3 +43,60 @@ def test_every_text_has_its_vector_as_float16(shelf: Shelf, llm: FakeLlm) -> Non
     }
     assert shelf.stage(run_id, StageName.ALIGN).state == "ready"
     assert {call.authorization for call in llm.calls} == {"Bearer sk-of-a-test"}
+
+
+def test_a_text_is_embedded_once_whatever_asks_for_it(shelf: Shelf, llm: FakeLlm) -> None:
+    # user 0 and item 0 say the same: one text
+    first = shelf.start_run(words={item(0): "reads about subject 0"})
+    shelf.do(Task.EMBED, first)
+    sent = [text for call in llm.calls for text in call.body["input"]]
+    assert len(sent) == len(set(sent)) == 20
+    second = shelf.start_run(words={item(0): "reads about subject 0", item(1): "a new text"})
+    shelf.do(Task.EMBED, second)
+    assert [call.body["input"] for call in llm.calls[2:]] == [["a new text"]]
+    figures = shelf.stage(second, StageName.EMBED).figures
+    assert (figures["embedded"], figures["cached"], figures["failed"]) == (1, 20, 0)
+
+
+def test_a_text_that_is_refused_is_found_and_left_out(shelf: Shelf, llm: FakeLlm) -> None:
+    llm.script = lambda call: refused(400) if "book 5" in call.prompt.split("\n") else None
+    run_id = shelf.start_run()
+    shelf.do(Task.EMBED, run_id)
+    figures = shelf.stage(run_id, StageName.EMBED).figures
+    assert (figures["texts"], figures["embedded"], figures["failed"]) == (21, 20, 1)
+    assert set(_vectors(shelf)) == {text_key(said) for said in WORDS} - {text_key("book 5")}
+
+
+def test_an_endpoint_that_refuses_the_key_fails_the_run(shelf: Shelf, llm: FakeLlm) -> None:
+    llm.script = lambda _: refused(401)
+    run_id = shelf.start_run()
+    shelf.do(Task.EMBED, run_id)
+    error = shelf.stage(run_id, StageName.EMBED).error
+    assert error is not None
+    assert error["code"] == "EMBEDDER_REFUSED"
+    assert "HTTP status 401" in error["detail"]
+    assert len(llm.calls) == 1
+
+
+def test_an_embedder_that_is_away_is_waited_for(
+    shelf: Shelf, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(embed, "AWAY_SECONDS", 1.0)
+    llm.script = lambda _: refused(503) if len(llm.calls) <= 8 else None  # 6 make one try
+    run_id = shelf.start_run()
+    shelf.do(Task.EMBED, run_id)
+    assert shelf.stage(run_id, StageName.EMBED).state == "succeeded"
+    assert shelf.attempts(run_id) == {"server_error": 8, "ok": 2}
+
+
+def test_a_stage_whose_token_is_old_keeps_no_vector(shelf: Shelf, llm: FakeLlm) -> None:
+    def steal(call: Call) -> None:
+        if call is llm.calls[0]:
+            shelf.execute("UPDATE stages SET lease_token = lease_token + 1 WHERE name = 'embed'")
+
+    llm.script = steal
+    run_id = shelf.start_run()
+    shelf.do(Task.EMBED, run_id)
+    assert _vectors(shelf) == {}
+    assert shelf.stage(run_id, StageName.EMBED).state == "running"  # the other's
