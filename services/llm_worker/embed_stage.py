@@ -113,7 +113,7 @@ def _give_up(lease: StageLease, error: WinnowError) -> None:
         if isinstance(error, JobCancelledError):
             stages.cancelled(session, lease)
         elif isinstance(error, ShutdownError):
-            stages.release(session, lease)
+            stages.release(session, lease, attempt_counts=False)
             enqueue(session, Task.EMBED, lease.run_id, project_id=lease.project_id)
         else:
             stages.fail(session, lease, {"code": error.code, "detail": error.detail})

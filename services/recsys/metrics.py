@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -44,9 +43,21 @@ def auc(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     n_true, n_false = int(truth.sum()), int((~truth).sum())
     if not n_true or not n_false:
         raise ValueError("an AUC needs labels of both kinds")
-    ranks = rankdata(np.asarray(scores, dtype=np.float64))  # midranks: a tie counts half
+    ranks = average_ranks(scores)  # midranks: a tie counts half
     wins = float(ranks[truth].sum()) - n_true * (n_true + 1) / 2
     return wins / (n_true * n_false)
+
+
+def average_ranks(scores: npt.ArrayLike) -> Floats:
+    """Return each score's rank from 1, lowest first; ties share their middle rank: (n,).
+
+    As scipy.stats.rankdata, whose import alone takes longer than a small stage's work.
+    """
+    _, place, counts = np.unique(
+        np.asarray(scores, dtype=np.float64), return_inverse=True, return_counts=True
+    )
+    middle: Floats = np.cumsum(counts) - (counts - 1) / 2
+    return middle[place]
 
 
 def precision_recall(flagged: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[float, float]:

@@ -22,7 +22,7 @@ class RefineConfig:
 
     rule: Literal["conservative", "paper", "soft"] = "conservative"
     max_dropped: float = 0.1  # share of the edges that ratings may drop
-    max_added_per_item: int = 5  # a hijacked profile must not buy itself an audience
+    max_added_per_item: int = 10  # a hijacked profile must not buy itself an audience
     added_weight: float = 0.5  # of an edge added on ratings; the paper's rule adds at 1
     soft_floor: float = 0.1  # smallest weight under "soft"
 

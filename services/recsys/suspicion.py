@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.sparse import csr_matrix
-from scipy.stats import rankdata
 from torch.nn.functional import normalize
 
 from services.recsys.data import Embeddings, Interactions, Ints
+from services.recsys.metrics import average_ranks
 from services.recsys.texts import centred
 from services.recsys.topk import ScoreBlock, blocks, cells
 
@@ -78,5 +78,5 @@ def text_cosine(texts: Embeddings, *, users: Ints, items: Ints, block: int = 65_
 
 def rank_average(*scores: Scores) -> Scores:
     """Return the mean of each pair's ranks, scaled to (0, 1]; ties share their middle rank."""
-    mean: Scores = np.mean([rankdata(one) / len(one) for one in scores], axis=0)
+    mean: Scores = np.mean([average_ranks(one) / len(one) for one in scores], axis=0)
     return mean

@@ -1,12 +1,12 @@
 """A model's lists: each user's best unseen items, the first of them with a reason."""
 
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import numpy as np
 
 from services.recsys.data import Embeddings, Floats, Interactions, Ints
 from services.recsys.topk import NO_ITEM, blocks, inner_product, top_k_lists
+from services.shared.canonical import Json
 from services.shared.toplists import Entry
 
 EXPLAINED = 20
@@ -53,7 +53,7 @@ def nearest(unit: Floats, items: Ints, liked: Ints) -> Ints:
 
 
 def _entries(best: Ints, scores: Floats, because: Ints, item_ids: Sequence[str]) -> list[Entry]:
-    reasons = [_reason(item, item_ids) for item in because.tolist()]
+    reasons: list[Sequence[Json]] = [_reason(item, item_ids) for item in because.tolist()]
     reasons += [()] * (len(best) - len(reasons))
     return [
         (item_ids[item], score, why)
@@ -61,12 +61,11 @@ def _entries(best: Ints, scores: Floats, because: Ints, item_ids: Sequence[str])
     ]
 
 
-def _reason(item: int, item_ids: Sequence[str]) -> Sequence[str]:
+def _reason(item: int, item_ids: Sequence[str]) -> Sequence[Json]:
     if item == NO_ITEM:
         return ()
-    reason = {"code": "BECAUSE_YOU_LIKED", "item_id": item_ids[item]}
-    # the list format writes whatever JSON a reason is
-    return cast("Sequence[str]", [reason])
+    reason: dict[str, Json] = {"code": "BECAUSE_YOU_LIKED", "item_id": item_ids[item]}
+    return [reason]
 
 
 def _unit(model: Embeddings) -> Floats:

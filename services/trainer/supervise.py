@@ -132,7 +132,7 @@ def _settle(lease: StageLease, ending: Ending, process: Child) -> None:
         elif ending is Ending.KILLED and lease.attempt >= settings().stage_attempts:
             stages.fail(session, lease, _worn_out(lease))
         else:
-            stages.release(session, lease)
+            stages.release(session, lease, attempt_counts=ending is Ending.KILLED)
             enqueue(session, lease.name.task, lease.run_id, project_id=lease.project_id)
 
 

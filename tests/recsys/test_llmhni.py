@@ -27,7 +27,18 @@ REFINED = Interactions.build(
 FREE = {0: 3, 1: 0}
 BATCH = Batch(torch.tensor([0, 1]), torch.tensor([1, 3]), torch.tensor([1.0, 0.25]))
 TEXTS = Embeddings(vectors(1, 2, 3).float(), vectors(2, 4, 3).float())
-BY_HAND = Config(d=4, start="normal", loss="bpr", rho=0.0, K=1, M=1, lambda_1=0.3, lambda_2=0.7)
+BY_HAND = Config(
+    d=4,
+    start="normal",
+    loss="bpr",
+    rho=0.0,
+    K=1,
+    M=1,
+    lambda_1=0.3,
+    lambda_2=0.7,
+    tau_de=0.5,
+    tau_hal=0.5,
+)
 
 Rows = list[list[float]]
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from services.recsys import metrics
 from tests.spec import oracle_metrics as oracle
@@ -55,3 +56,9 @@ def test_precision_and_recall_of_three_flags_over_two_truths() -> None:
     truth = [True, False, False, True, False]
     assert metrics.precision_recall(flagged, truth) == (1 / 3, 1 / 2)
     assert metrics.precision_recall([False], [True]) == (0.0, 0.0)
+
+
+def test_average_ranks_are_those_of_scipy() -> None:
+    scores = np.random.default_rng(3).integers(0, 9, 200).astype(float)
+    assert metrics.average_ranks(scores).tolist() == rankdata(scores).tolist()
+    assert metrics.average_ranks([2.0, 1.0, 2.0]).tolist() == [2.5, 1.0, 2.5]

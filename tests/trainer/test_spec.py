@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from services.recsys.align import PRESETS
-from services.recsys.methods import bpr
+from services.recsys.candidates import CandidateConfig
+from services.recsys.methods import bpr, llmhni
+from services.recsys.refine import RefineConfig
 from services.shared.errors import InvalidError
 from services.shared.settings import settings
 from services.shared.specs import LlmhniParams, RunSpec
@@ -58,6 +60,22 @@ def test_every_parameter_changes_a_configuration(name: str) -> None:
 
 def test_the_raw_model_has_the_recipe_of_the_science_by_default() -> None:
     assert spec.raw(LlmhniParams()) == bpr.Config()
+
+
+@pytest.mark.parametrize(
+    ("given", "recipe"),
+    [({}, llmhni.Config.default()), ({"preset": "paper"}, llmhni.Config.paper())],
+)
+def test_a_preset_means_the_same_over_http_and_in_the_library(
+    given: dict[str, Any], recipe: llmhni.Config
+) -> None:
+    assert spec.denoised(LlmhniParams.read(given)) == recipe
+
+
+def test_the_refinement_and_the_candidates_have_the_defaults_of_the_science() -> None:
+    assert spec.refinement(LlmhniParams()) == RefineConfig()
+    run = RunSpec()
+    assert spec.candidates(run) == CandidateConfig(budget=run.budget_pairs)
 
 
 def test_both_models_of_a_run_share_their_recipe() -> None:

@@ -43,8 +43,8 @@ class Config:
     lambda_1: float = 0.1  # of L_de
     lambda_2: float = 0.1  # of L_hal
     lambda_reg: float = 0.0
-    tau_de: float = 0.5
-    tau_hal: float = 0.5
+    tau_de: float = 0.3
+    tau_hal: float = 0.3
     rho: float = 0.2  # share of edges a view drops
     positives: Literal["edges", "refined"] = "refined"  # pairs trained on: E as printed, or E'
     contrast: Literal["batch", "sample"] = "batch"  # L_hal over the batch's nodes, or 10 % of all

@@ -22,8 +22,16 @@ PAPER: dict[str, object] = {
     "rule": "paper",
     "positives": "printed",
     "loss": "bpr",
+    "epochs": 200,
+    "lambda_1": 0.5,
+    "lambda_2": 0.5,
+    "tau_de": 0.5,
+    "tau_hal": 0.5,
 }
-"""Printed in the paper's section on settings, or the form in which an equation is printed."""
+"""Printed in the paper's section on settings, or the form in which an equation is printed.
+
+The last five are our reading: the paper prints a grid for four of them and no number of epochs.
+"""
 
 Temperature = Annotated[float, Field(gt=0, le=10)]
 Weight = Annotated[float, Field(ge=0, le=100)]

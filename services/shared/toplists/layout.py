@@ -19,6 +19,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from zlib import crc32
 
+from services.shared.canonical import Json
 from services.shared.errors import InvalidError
 
 MAGIC = b"WINNOWTL"
@@ -31,8 +32,8 @@ EXPLAINED_BIT = 0x8000
 MAX_COUNT = 0x7FFF
 SLOT = struct.Struct("<Q")
 
-Entry = tuple[str, float, Sequence[str]]
-"""Item id, score, reasons; best first."""
+Entry = tuple[str, float, Sequence[Json]]
+"""Item id, score, reasons (words or objects); best first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _quoted = lru_cache(maxsize=65_536)(_encode)  # popular items stand in most lists
 
 
-def encode_fragment(rank: int, item_id: str, score: float, reasons: Sequence[str]) -> bytes:
+def encode_fragment(rank: int, item_id: str, score: float, reasons: Sequence[Json]) -> bytes:
     """Return one item of an answer as JSON; scores keep the seven digits of a float32.
 
     Raises InvalidError on a score that JSON cannot write.

@@ -1,9 +1,8 @@
 """Runs: what each one pins, and where its stages left their results."""
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.shared.db.tables import Run
@@ -16,15 +15,6 @@ def get(session: Session, run_id: UUID) -> Run:
     if run is None:
         raise NotFoundError("run", str(run_id))
     return run
-
-
-def keep_artifact(session: Session, run_id: UUID, stage: str, artifact: dict[str, Any]) -> None:
-    """Note where `stage` left its files: {"path", "sha256"} of the manifest; the last one wins."""
-    session.execute(
-        update(Run)
-        .where(Run.id == run_id)
-        .values(artifacts=Run.artifacts.op("||")(func.jsonb_build_object(stage, artifact)))
-    )
 
 
 def of_dataset(session: Session, dataset_id: UUID) -> list[Run]:

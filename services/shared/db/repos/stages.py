@@ -132,9 +132,10 @@ def parked(session: Session, run_id: UUID, name: StageName) -> StageLease | None
     return None if row is None else StageLease(run_id, name, *row)
 
 
-def release(session: Session, lease: StageLease) -> None:
-    """Give the stage back unfinished, as when the worker is told to stop."""
-    _fenced(session, lease, {"state": "ready", "lease_until": None})
+def release(session: Session, lease: StageLease, *, attempt_counts: bool) -> None:
+    """Give the stage back unfinished; being told to stop is no attempt, being killed is one."""
+    attempts = Stage.attempts - (0 if attempt_counts else 1)
+    _fenced(session, lease, {"state": "ready", "lease_until": None, "attempts": attempts})
 
 
 def cancelled(session: Session, lease: StageLease) -> None:
