@@ -12,7 +12,7 @@ from services.trainer.bench.experiment import ARMS, LOCAL, METRICS, ORACLE, PLAC
 
 POOLED = "all"
 DECIDES = "recall@20"
-RESAMPLES, BOOTSTRAP_SEED = 2_000, 2511
+RESAMPLES, BOOTSTRAP_SEED = 1_000, 2511
 PAIRS = (
     (LOCAL, PLACEBO),
     (ORACLE, RAW),

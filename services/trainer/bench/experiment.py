@@ -64,7 +64,7 @@ async def experiment(shop: Shop, asked: Asked, spec: RunSpec, *, tell: Tell) -> 
         "arms": rows,
         "caught": _caught(shop, prepared, ratings),
     }
-    return Outcome(figures=figures, per_user=_per_user(judged))
+    return Outcome(figures=figures, per_user=per_user(judged))
 
 
 def _ratings(
@@ -106,9 +106,11 @@ def _caught(shop: Shop, prepared: Prepared, ratings: dict[str, RatedPairs]) -> l
     return rows + catching.by_numbers(edges, prepared.pairs, flags=flags)
 
 
-def _per_user(judged: dict[str, Evaluation]) -> dict[str, Floats]:
+def per_user(judged: dict[str, Evaluation]) -> dict[str, Floats]:
+    """Return each test user's figures as "arm/metric": (n,)."""
+    # safetensors writes the buffer as it lies: a column of a matrix would come back scrambled
     return {
-        f"{arm}/{metric}": np.asarray(figures.of(metric), dtype=np.float64)
+        f"{arm}/{metric}": np.ascontiguousarray(figures.of(metric), dtype=np.float64)
         for arm, figures in judged.items()
         for metric in METRICS
     }

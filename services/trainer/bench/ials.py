@@ -5,7 +5,7 @@ import importlib.util
 from scipy.sparse import csr_matrix
 
 from services.recsys.closed_forms import ClosedForm
-from services.recsys.closed_forms.base import Floats
+from services.recsys.closed_forms.base import Floats, Ints
 
 ABSENT = (
     "iALS is left out: the library `implicit` is not installed "
@@ -47,10 +47,15 @@ class IAls(ClosedForm):
             random_state=self.seed,
         )
         model.fit(R.astype("float32"), show_progress=False)
-        self.model, self.V = model, model.item_factors  # (I, f)
+        self.model = model
+
+    def score_block(self, users: Ints) -> Floats:
+        """Score by the factors of the fit: (b,) -> (b, I)."""
+        scores: Floats = self.model.user_factors[users] @ self.model.item_factors.T
+        return scores
 
     def score_rows(self, rows: csr_matrix) -> Floats:
         """Fold each row in, then score all items: (b, I) -> (b, I)."""
         folded = self.model.recalculate_user(range(rows.shape[0]), rows.astype("float32"))
-        scores: Floats = folded @ self.V.T
+        scores: Floats = folded @ self.model.item_factors.T
         return scores
