@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.recsys.data import Floats
 from services.recsys.evaluate import Evaluation, evaluate
 from services.recsys.loop import Fit
+from services.recsys.metrics import Floats
 from services.recsys.refine import Refinement
 from services.recsys.topk import inner_product
 from services.recsys.verdicts import RatedPairs

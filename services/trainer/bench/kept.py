@@ -5,7 +5,7 @@ from pathlib import Path
 
 from safetensors.numpy import load_file, save_file
 
-from services.recsys.data import Floats
+from services.recsys.metrics import Floats
 from services.shared.canonical import content_hash
 from services.shared.specs import RunSpec
 from services.trainer.bench.asking import MAX_CHARS, TEMPLATES
