@@ -16,6 +16,7 @@ from services.shared.db.session import unit_of_work
 from services.shared.errors import JobCancelledError, LeaseLostError, WinnowError
 from services.shared.leases import Heartbeat
 from services.shared.log import get_logger
+from services.shared.memory import peak_memory
 from services.shared.queues import Task
 from services.shared.settings import settings
 from services.shared.stages import StageName
@@ -104,7 +105,8 @@ def _finish(lease: StageLease, keeper: EmbedKeeper) -> None:
         jobs.lock(session, lease.run_id)
         stages.report(session, lease, keeper.progress())
         used = usage.of_run(session, lease.run_id)
-        stages.finish(session, lease, {**keeper.figures(), "usage": used})
+        figures = {**keeper.figures(), "usage": used}
+        stages.finish(session, lease, figures, peak_memory_bytes=peak_memory())
 
 
 def _give_up(lease: StageLease, error: WinnowError) -> None:

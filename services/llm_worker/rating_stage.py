@@ -11,6 +11,7 @@ from services.shared.db.repos import batches, jobs, stages, usage
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
 from services.shared.log import get_logger
+from services.shared.memory import peak_memory
 from services.shared.queues import Task
 from services.shared.stages import StageName
 
@@ -36,7 +37,7 @@ def begin(run_id: UUID, *, project_id: UUID) -> None:
         waiting = batches.counts(session, run_id).get("pending", 0)
         log.info("rating_cut", batches=waiting)
         if not waiting:
-            stages.finish(session, lease, _figures(session, run_id))
+            _finish(session, lease)
             return
         stages.park(session, lease)
         for _ in range(min(waiting, AT_ONCE)):
@@ -71,7 +72,12 @@ def _end(session: Session, stage: StageLease, *, cancelled: bool) -> None:
     if cancelled:
         stages.cancelled(session, stage)
     else:
-        stages.finish(session, stage, _figures(session, stage.run_id))
+        _finish(session, stage)
+
+
+def _finish(session: Session, stage: StageLease) -> None:
+    figures = _figures(session, stage.run_id)
+    stages.finish(session, stage, figures, peak_memory_bytes=peak_memory())
 
 
 def _figures(session: Session, run_id: UUID) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 
 import torch
 
@@ -10,6 +9,7 @@ from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import models, runs, stages
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
+from services.shared.memory import peak_memory
 from services.shared.settings import settings
 from services.shared.specs import RunSpec
 from services.shared.stages import StageName
@@ -29,16 +29,6 @@ def perform(lease: StageLease) -> None:
         stages.finish(session, lease, result.figures, peak_memory_bytes=peak_memory())
     if lease.name is StageName.PUBLISH:
         workspace.forget(lease.run_id)
-
-
-def peak_memory() -> int | None:
-    """Return the most resident bytes that this process ever had; None where nobody tells."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
-    return found[0] if found else None
 
 
 def _step(name: StageName) -> Callable[[Context], Result]:
