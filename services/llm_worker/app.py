@@ -5,7 +5,7 @@ endpoint hold for the whole of it. More cores are used by more workers.
 """
 
 from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import worker_shutting_down
 
 from services.llm_worker import tasks
 from services.shared.celery import make_app
@@ -21,12 +21,7 @@ def worker_app() -> Celery:
     app.conf.update(worker_pool="threads", worker_concurrency=CONCURRENCY)
     tasks.register(app)
     worker_shutting_down.connect(_stop, weak=False)
-    setup_logging.connect(_leave_logs_alone, weak=False)
     return app
-
-
-def _leave_logs_alone(**_: object) -> None:
-    """Take the place of Celery's own set-up, which would lower the root logger's level."""
 
 
 def _stop(**_: object) -> None:

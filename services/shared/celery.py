@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from celery import Celery
+from celery.signals import setup_logging
 
 from services.shared.settings import settings
 
@@ -16,6 +17,7 @@ def make_app(name: str, *, queues: str = "") -> Celery:
     task, comes back when the child dies, and is restored seconds after its visibility timeout.
     What a message names is claimed under a lease in Postgres, so a second delivery does no harm.
     """
+    setup_logging.connect(_leave_logging_alone, weak=False)
     app = Celery(name, broker=settings().require("redis_url"), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -53,3 +55,7 @@ def sender() -> Celery:
         broker_transport_options={"socket_timeout": 3, "socket_connect_timeout": 2},
     )
     return app
+
+
+def _leave_logging_alone(**_: object) -> None:
+    """Stand where Celery's own set-up would, which lowers the root logger's level."""

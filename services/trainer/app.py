@@ -5,7 +5,7 @@ cost one process.
 """
 
 from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import worker_shutting_down
 
 import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
 from services.shared.celery import make_app
@@ -23,12 +23,7 @@ def worker_app() -> Celery:
     app.conf.update(worker_pool="threads", worker_concurrency=CONCURRENCY)
     tasks.register(app)
     worker_shutting_down.connect(_stop, weak=False)
-    setup_logging.connect(_leave_logging_alone, weak=False)
     return app
-
-
-def _leave_logging_alone(**_: object) -> None:
-    """Celery configures the root logger unless somebody says that it is done."""
 
 
 def _stop(**_: object) -> None:
