@@ -71,27 +71,27 @@ class Gate(ThreadingHTTPServer):
 
 
 class _Visitor(BaseHTTPRequestHandler):
-    """One connection of a caller, with one of our own to the endpoint."""
+    """One connection of a caller; each call goes on by a connection of its own."""
 
     protocol_version = "HTTP/1.1"
     log_message: Callable[..., None] = lambda *_: None  # quiet
 
-    def setup(self) -> None:
-        super().setup()
-        self._gate = cast("Gate", self.server)
-        self._onward = http.client.HTTPConnection(LOOPBACK, self._gate.target)
-
     def do_POST(self) -> None:
+        gate = cast("Gate", self.server)
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self._gate.enter()
+        gate.enter()
+        onward = http.client.HTTPConnection(LOOPBACK, gate.target)
         headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
-        self._onward.request("POST", self.path, body, headers)
-        answer = self._onward.getresponse()
-        with suppress(ConnectionError):  # a caller that was killed reads no more
+        try:
+            onward.request("POST", self.path, body, headers)
+            answer = onward.getresponse()
             self._hand_back(answer.status, answer.headers["Content-Type"], answer.read())
+        except ConnectionError:  # a caller that was killed, or an endpoint that has ended
+            self.close_connection = True
+        finally:
+            onward.close()
 
     def finish(self) -> None:
-        self._onward.close()
         with suppress(ConnectionError):
             super().finish()
 

@@ -45,7 +45,9 @@ class House:
         """Return what a query finds as the superuser, from whom no policy hides anything."""
         home = self.stack.home
         server = Postgres(
-            folder=home.folder, port=home.ports()["postgres"], password=home.secret("admin")
+            folder=home.folder / "postgres",
+            port=home.ports()["postgres"],
+            password=home.secret("admin"),
         )
         engine = create_engine(server.url(database=DATABASE))
         try:
@@ -105,12 +107,12 @@ def _settings(gate: Gate, port: int, *, key: str) -> dict[str, str]:
     }
 
 
-def eventually(holds: Callable[[], bool], *, what: str, seconds: float = 60.0) -> None:
+def eventually(holds: Callable[[], bool], *, what: str, seconds: float = 120.0) -> None:
     """Wait until something holds; fail with its name when it does not come to that."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def _children(pid: int) -> list[psutil.Process]:

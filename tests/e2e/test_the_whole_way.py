@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.drive import PARAMS, RUN, Filled, Watched, fill, watch
+from tests.e2e.drive import PARAMS, PATIENCE, RUN, Filled, Watched, fill, watch
 from tests.e2e.house import FLUSH, IN_FLIGHT, House, eventually
 from tests.e2e.shop import BAD_LINES, BOOKS, READERS, Shop
 from winnow_client import ApiError, Client
@@ -58,7 +58,7 @@ def broken(client: Client, shop: Shop, house: House, undisturbed: Way) -> Way:
     house.gate.shut_after(CALLS_BEFORE_THE_KILL)
     job = client.start_run(filled.dataset_id, **RUN)
     house.wait_for_stage("pretrain").kill()
-    assert house.gate.holds(IN_FLIGHT, seconds=60)
+    assert house.gate.holds(IN_FLIGHT, seconds=PATIENCE)
     house.kill("llm_worker")
     house.gate.open()
     house.stack.up()
