@@ -124,7 +124,8 @@ def _load_adam(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
 
 def _replace(path: Path, tensors: dict[str, Tensor], *, header: dict[str, str]) -> None:
     """Write beside, flush to disk, rename over: readers see the old file or the new one."""
-    beside = path.with_suffix(".tmp")
+    # a name of its own: a process that is about to be ended may still write in the folder
+    beside = path.with_suffix(f".{os.getpid()}.tmp")
     # a copy each: safetensors refuses tensors that share memory
     save_file(
         {

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from services.shared.db.repos.stages import StageLease
 from services.shared.settings import settings
@@ -39,14 +39,15 @@ class Child:
             self._said = self._process.stdout.read()
         return code
 
-    def end(self) -> None:
-        """Ask the process to end, then make it; return when it is gone."""
+    def end(self, *, leaving: float = 0.0) -> int:
+        """Give the process `leaving` seconds, ask it to end, then make it; return its exit code."""
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=leaving)
         self._process.terminate()
-        try:
-            self._process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=GRACE_SECONDS)
+        self._process.kill()
+        return self._process.wait()
 
     def error(self) -> dict[str, str]:
         """Return code and detail as the child told them; never a trace."""

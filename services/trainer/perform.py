@@ -27,8 +27,9 @@ def perform(lease: StageLease) -> None:
         if result.manifest is not None:
             models.keep_files(session, lease.run_id, lease.name.value, result.manifest)
         stages.finish(session, lease, result.figures, peak_memory_bytes=peak_memory())
-    if lease.name is StageName.PUBLISH:
-        workspace.forget(lease.run_id)
+    # the last stage also takes what a killed process of an earlier one could not
+    last = lease.name is StageName.PUBLISH
+    workspace.forget(lease.run_id, None if last else lease.name.value)
 
 
 def _step(name: StageName) -> Callable[[Context], Result]:

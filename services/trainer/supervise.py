@@ -26,6 +26,10 @@ from services.trainer.child import Child
 log = get_logger(__name__)
 
 POLL_SECONDS = 1.0
+
+LEAVING_SECONDS = 3.0
+"""A lease ends with its stage too; the process that ended the stage takes a moment to go."""
+
 UNWANTED = {None, "cancelling", "cancelled", "failed"}
 
 
@@ -48,6 +52,7 @@ def admit(run_id: UUID, name: StageName, *, project_id: UUID) -> StageLease | No
             return None
         if jobs.state(session, run_id) in UNWANTED:
             stages.cancelled(session, lease)
+            workspace.forget(run_id)
             return None
         if lease.attempt > settings().stage_attempts:
             stages.fail(session, lease, _worn_out(lease))
@@ -86,8 +91,8 @@ def _watch(
         except subprocess.TimeoutExpired:
             ending = _interruption(lease, lost, stopping)
         if ending is not None:
-            process.end()
-            return ending
+            code = process.end(leaving=LEAVING_SECONDS if ending is Ending.LOST else 0.0)
+            return ending if code else Ending.FINISHED
 
 
 def _interruption(

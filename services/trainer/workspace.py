@@ -1,10 +1,11 @@
-"""Where a run keeps checkpoints until it ends: local, and worth nothing to anybody else.
+"""Where a stage keeps checkpoints until it ends: local, and worth nothing to anybody else.
 
 A stage that is claimed again on the same host goes on from there; on another host it starts anew.
 """
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -18,9 +19,12 @@ def folder(run_id: UUID, stage: str) -> Path:
     return path
 
 
-def forget(run_id: UUID) -> None:
-    """Remove all that the run's stages left behind on this host."""
-    shutil.rmtree(_of_run(run_id), ignore_errors=True)
+def forget(run_id: UUID, stage: str | None = None) -> None:
+    """Remove what one stage, or all of the run's, left behind on this host."""
+    of_run = _of_run(run_id)
+    shutil.rmtree(of_run if stage is None else of_run / stage, ignore_errors=True)
+    with suppress(OSError):  # others are still at work
+        of_run.rmdir()
 
 
 def _of_run(run_id: UUID) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -20,8 +21,9 @@ from services.shared.db.tables import Stage
 from services.shared.settings import settings
 from services.shared.stages import StageName
 from services.trainer import child, tasks, workspace
+from services.trainer.child import Child
 from services.trainer.perform import perform
-from services.trainer.supervise import Ending, admit, supervise
+from services.trainer.supervise import Ending, _watch, admit, supervise
 from tests.trainer.shop import Shop
 
 pytestmark = pytest.mark.stack
@@ -163,6 +165,33 @@ def test_a_lost_lease_ends_the_process_and_nothing_is_written(
     assert _children() == set()
     assert shop.artifact(lease.run_id, lease.name) is None
     assert _stage(lease).state == "running"  # the other's
+
+
+def test_a_process_that_has_ended_its_stage_is_given_time_to_go() -> None:
+    lost = threading.Event()
+    lost.set()  # the next renewal found the stage ended, and no lease on it
+    lease = StageLease(UUID(int=1), StageName.SNAPSHOT, UUID(int=2), token=1, attempt=1)
+    with subprocess.Popen(["sleep", "1.5"], stdout=subprocess.PIPE) as slow:  # noqa: S607 - found by PATH
+        assert _watch(Child(slow), lease, lost, threading.Event()) is Ending.FINISHED
+
+
+def test_a_run_cancelled_between_two_attempts_leaves_no_files(shop: Shop) -> None:
+    lease = _endless_training(shop)
+    (workspace.folder(lease.run_id, lease.name.value) / "checkpoint").touch()  # its worker died
+    with unit_of_work(shop.project_id) as session:
+        session.execute(text("UPDATE stages SET lease_until = now() - interval '1 second'"))
+        stages.cancel_run(session, lease.run_id)
+    assert admit(lease.run_id, lease.name, project_id=lease.project_id) is None
+    assert _stage(lease).state == "cancelled"
+    assert not workspace._of_run(lease.run_id).exists()
+
+
+def test_what_a_stage_kept_for_another_attempt_goes_when_it_ends(shop: Shop) -> None:
+    run_id = shop.start_run()
+    (workspace.folder(run_id, "pretrain") / "checkpoint").touch()  # beside it, at work
+    perform(shop.claim(run_id, StageName.SNAPSHOT))
+    left = [path.name for path in workspace._of_run(run_id).iterdir()]
+    assert left == ["pretrain"]
 
 
 def test_a_deleted_run_takes_its_process_and_its_files_along(shop: Shop) -> None:
