@@ -35,7 +35,8 @@ def refuse_unsupported() -> None:
 
 def demo(words: list[str]) -> int:
     """One real run on a fresh stack: `[DATA=folder] [KEEP=1]`."""
-    return run("-m", "winnow.demo", *words, install="demo")
+    real = bool(os.environ.get("DATA")) or any(word.startswith("--data") for word in words)
+    return run("-m", "winnow.demo", *words, install="data" if real else "demo")
 
 
 def test(words: list[str]) -> int:

@@ -19,13 +19,18 @@ from pathlib import Path
 
 TORCH = "2.13.0"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-LOCKS = {"demo": ("main",), "dev": ("dev",), "bench": ("dev", "bench")}
+LOCKS = {
+    "demo": ("main",),
+    "data": ("main", "bench"),  # a demo on real data shows iALS too
+    "dev": ("dev",),
+    "bench": ("dev", "bench"),
+}
 SILENCE = ("--disable-pip-version-check", "--no-input", "--quiet", "--no-warn-script-location")
 
 
 @dataclass(frozen=True)
 class Install:
-    """One environment and the purpose that it shall fit: demo, dev or bench."""
+    """One environment and the purpose that it shall fit: one of LOCKS."""
 
     root: Path
     purpose: str
@@ -84,8 +89,8 @@ class Install:
     def _locks(self) -> list[Path]:
         folder = self.root / "requirements"
         # dev.lock holds all of main.lock: a developer's environment needs no second look.
-        purpose = "dev" if self._is_stamped(folder / "dev.lock") else "demo"
-        names = LOCKS[purpose if self.purpose == "demo" else self.purpose]
+        main = "dev" if self._is_stamped(folder / "dev.lock") else "main"
+        names = [main if name == "main" else name for name in LOCKS[self.purpose]]
         return [folder / f"{name}.lock" for name in (*names, "encoder")]
 
     def _locked(self, lock: Path) -> None:

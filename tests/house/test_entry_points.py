@@ -1,12 +1,13 @@
 """make, the script and the continuous integration offer the same commands, and say no clearly."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from scripts import dev
-from scripts.install import LOCKS
+from scripts.install import LOCKS, Install
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "dev.py"
@@ -35,3 +36,14 @@ def test_an_unknown_command_lists_the_known_ones_and_installs_nothing() -> None:
 def test_every_lock_that_is_installed_exists() -> None:
     names = {name for locks in LOCKS.values() for name in locks} | {"encoder"}
     assert {path.stem for path in (ROOT / "requirements").glob("*.lock")} == names
+
+
+def test_a_demo_on_real_data_gets_the_peers_library_and_no_linters(tmp_path: Path) -> None:
+    install = Install(tmp_path, "data")
+    for folder in (".venv", "requirements"):
+        (tmp_path / folder).mkdir()
+    dev = tmp_path / "requirements" / "dev.lock"
+    dev.write_text("ruff==1\n", encoding="utf-8")
+    assert [lock.stem for lock in install._locks()] == ["main", "bench", "encoder"]
+    install._stamp_file.write_text(json.dumps({dev.name: install._digest(dev)}), encoding="utf-8")
+    assert [lock.stem for lock in install._locks()] == ["dev", "bench", "encoder"]
