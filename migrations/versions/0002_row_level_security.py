@@ -71,7 +71,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         RETURNING 'rate.batch' AS task, s.run_id AS id, s.project_id
     ), late_imports AS (
         UPDATE imports i SET sent_at = now() FROM jobs j
-        WHERE j.id = i.id AND j.state IN ('queued', 'running')
+        WHERE j.id = i.id AND j.state IN ('queued', 'running', 'cancelling')
           AND coalesce(i.lease_until, '-infinity') < now() AND i.sent_at < now() - patience
         RETURNING 'ingest.import' AS task, i.id, i.project_id
     ), late_purges AS (

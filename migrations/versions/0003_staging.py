@@ -35,17 +35,8 @@ END
 $$;
 """
 
-DISCARD = """
-CREATE FUNCTION staging.discard(import_id uuid) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    EXECUTE format('DROP TABLE IF EXISTS staging.%I',
-                   'import_' || replace(import_id::text, '-', ''));
-END
-$$;
-"""
-
-# Fenced by the import's token: a worker that lost its lease publishes nothing.
+# Fenced by the import's token: a worker that lost its lease publishes nothing. The dataset's row is
+# locked first, as every other writer does: two that met at a profile would wait for each other.
 PUBLISH = """
 CREATE FUNCTION staging.publish(p_import uuid, p_token bigint, p_accepted bigint,
     p_duplicates bigint, p_rejected bigint, p_errors jsonb, p_errors_path text) RETURNS boolean
@@ -59,6 +50,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
+    PERFORM FROM datasets WHERE id = i.dataset_id FOR NO KEY UPDATE;
     IF i.kind = 'interactions' THEN
         EXECUTE format('INSERT INTO interactions (project_id, dataset_id, import_id, user_id,
             item_id, type, value, "timestamp", event_id, text, "position", split,
@@ -87,17 +79,16 @@ $$;
 
 SIGNATURES = (
     "staging.open(uuid, text)",
-    "staging.discard(uuid)",
     "staging.publish(uuid, bigint, bigint, bigint, bigint, jsonb, text)",
 )
 
 
 def upgrade() -> None:
-    """Make the staging schema and its three functions."""
+    """Make the staging schema and its two functions."""
     op.execute("CREATE SCHEMA staging")
     op.execute("REVOKE ALL ON SCHEMA staging FROM PUBLIC")
     op.execute("GRANT USAGE ON SCHEMA staging TO winnow_ingest")
-    for definition in (OPEN, DISCARD, PUBLISH):
+    for definition in (OPEN, PUBLISH):
         op.execute(definition)
     for signature in SIGNATURES:
         op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")

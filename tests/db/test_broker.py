@@ -10,6 +10,7 @@ from sqlalchemy import text
 from services.shared import broker
 from services.shared.celery import sender
 from services.shared.db.session import unit_of_work
+from services.shared.ids import new_id
 from services.shared.queues import QUEUE_OF, Task
 from services.shared.settings import settings
 from services.shared.sweep import sweep
@@ -112,3 +113,30 @@ def test_two_sweepers_do_not_send_twice(valkey: redis.Redis) -> None:
         other.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x77696E6E})
         assert sweep() == 0
     assert sweep() == 1
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "cancelling"])
+def test_the_sweep_sends_for_an_import_whose_worker_died(valkey: redis.Redis, state: str) -> None:
+    project, job = make_project("p"), new_id()
+    with unit_of_work(project) as session:
+        values = {"id": job, "project": project, "dataset": make_dataset(project), "state": state}
+        session.execute(
+            text(
+                "INSERT INTO jobs (id, project_id, dataset_id, kind, state, progress)"
+                " VALUES (:id, :project, :dataset, 'import', :state, '{}')"
+            ),
+            values,
+        )
+        session.execute(
+            text(
+                "INSERT INTO imports (id, project_id, dataset_id, kind, options, spool_name,"
+                " size_bytes, sha256, accepted, duplicates, rejected, errors, lease_token,"
+                " lease_until, attempts, sent_at) VALUES (:id, :project, :dataset, 'users', '{}',"
+                " 'x', 0, '', 0, 0, 0, '[]', 1, now() - interval '1 second', 1,"
+                " now() - interval '10 minutes')"
+            ),
+            values,
+        )
+    assert sweep() == 1
+    assert _waiting(valkey) == {"ingest": 1}
+    assert sweep() == 0

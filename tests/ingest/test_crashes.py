@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
@@ -11,14 +12,17 @@ import pytest
 from sqlalchemy import text
 
 from services.api.ingest import reports, spool
+from services.api.use_cases.cancel_job import cancel_job
 from services.api.use_cases.purge_dataset import purge_dataset
 from services.api.worker import perform_import as performing
 from services.api.worker.clean import clean
 from services.api.worker.perform_import import perform_import
 from services.api.worker.settle_import import admit
-from services.shared.db.repos import imports, staging
+from services.shared.db.repos import datasets, imports, profiles, staging
 from services.shared.db.repos.imports import Counts
+from services.shared.db.repos.profiles import Profile
 from services.shared.db.session import unit_of_work
+from services.shared.db.tables import User
 from services.shared.errors import LeaseLostError
 from tests.databases import Database, libpq
 from tests.ingest.house import Shop, running, until
@@ -134,6 +138,38 @@ def test_a_cancelled_import_brings_nothing_in(shop: Shop, rows_in: Callable[[str
     assert shop.rows() == []
 
 
+def test_a_cancel_that_comes_while_a_worker_begins_is_heeded(
+    shop: Shop, rows_in: Callable[[str], int]
+) -> None:
+    job, project = _sent(shop, rows_in)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work(project) as session:
+            cancel_job(session, job)  # and has not committed yet
+            begun = pool.submit(perform_import, job, project_id=project, stopping=threading.Event())
+            until(lambda: rows_in(waiting) == 1)
+        begun.result(20)
+    assert shop.job(str(job))["state"] == "cancelled"
+    assert shop.rows() == []
+
+
+def test_an_import_of_profiles_waits_its_turn_beside_an_upsert(
+    shop: Shop, rows_in: Callable[[str], int]
+) -> None:
+    job, project = _sent(shop, rows_in, b"id,text\na,imported\n", kind="users")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool:
+        with unit_of_work(project) as session:
+            dataset = datasets.lock(session, UUID(shop.dataset))
+            begun = pool.submit(perform_import, job, project_id=project, stopping=threading.Event())
+            until(lambda: rows_in(waiting) == 1)
+            scope = {"project_id": project, "dataset_id": dataset.id}
+            profiles.upsert(session, User, profiles=[Profile("a", "put", {})], **scope)
+        begun.result(20)
+    assert shop.job(str(job))["state"] == "succeeded"
+    assert [row["text"] for row in shop.rows("users")] == ["imported"]  # it came last
+
+
 def test_an_import_whose_file_is_gone_fails_with_a_word(
     shop: Shop, rows_in: Callable[[str], int]
 ) -> None:
@@ -214,10 +250,12 @@ def test_a_purge_waits_for_the_jobs_that_still_run(
     assert purge_dataset(UUID(shop.dataset), **purge) is True
 
 
-def _sent(shop: Shop, rows_in: Callable[[str], int], body: bytes = SMALL) -> tuple[UUID, UUID]:
+def _sent(
+    shop: Shop, rows_in: Callable[[str], int], body: bytes = SMALL, **query: str
+) -> tuple[UUID, UUID]:
     """Return the ids of an import that no worker has begun, and of its project."""
     assert rows_in("SELECT 1") == 1
-    job = UUID(shop.send(body).json()["id"])
+    job = UUID(shop.send(body, **query).json()["id"])
     (name,) = [path.name for path in spool.folder().glob(f"*_{job}")]
     owner = spool.owner_of(name)
     assert owner is not None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from services.api.ingest import reports, spool
-from services.shared.db.repos import imports, jobs
+from services.shared.db.repos import jobs
 from services.shared.db.session import unit_of_work
 from services.shared.log import get_logger
 
@@ -33,6 +33,5 @@ def _is_awaited(path: Path) -> bool:
         return False
     project_id, import_id = owner
     with unit_of_work(project_id) as session:
-        imports.end_abandoned(session, import_id)
         state = jobs.state(session, import_id)
     return state is not None and state not in jobs.ENDED

@@ -67,11 +67,11 @@ def settle(claimed: Claimed, ending: WinnowError | None) -> None:
 
 def _admitted(session: Session, lease: ImportLease, row: Import) -> Claimed | None:
     """Return the claim, or end here what a crash or a caller has ended already."""
-    state = jobs.state(session, row.id)
+    state = jobs.lock(session, row.id).state  # a caller who cancels now waits, or came first
     ending: WinnowError | None = None
     if row.visible_at is None and state not in jobs.ENDED:
         dataset = _settings(session, row)
-        if state is None or state == "cancelling" or dataset is None:
+        if state == "cancelling" or dataset is None:
             ending = JobCancelledError("The import was cancelled.")
         elif lease.attempt > settings().stage_attempts:
             ending = _worn_out(lease)

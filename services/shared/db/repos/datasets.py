@@ -40,7 +40,8 @@ def live(session: Session, dataset_id: UUID) -> Dataset:
 def lock(session: Session, dataset_id: UUID) -> Dataset:
     """Return the live dataset, its row locked: writers of one dataset queue here."""
     query = select(Dataset).where(Dataset.id == dataset_id, Dataset.deleted_at.is_(None))
-    locked = query.with_for_update().execution_options(populate_existing=True)
+    # not FOR UPDATE: a row that only refers to the dataset need not wait
+    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     dataset = session.scalars(locked).one_or_none()
     if dataset is None:
         raise NotFoundError("dataset", dataset_id)

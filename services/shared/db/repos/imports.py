@@ -114,14 +114,6 @@ def fail(session: Session, lease: ImportLease, counts: Counts) -> None:
     _fenced(session, lease, values)
 
 
-def end_abandoned(session: Session, import_id: UUID) -> None:
-    """End an import that was to be stopped and whose worker died: no message comes for it."""
-    held = Import.lease_until > func.now()
-    gone = select(Import.id).where(Import.id == import_id, held.is_not(True))
-    if jobs.state(session, import_id) == "cancelling" and session.scalar(gone) is not None:
-        jobs.end(session, import_id, "cancelled")
-
-
 def end(
     session: Session, row: Import, state: str, *, error: Mapping[str, str] | None = None
 ) -> None:
