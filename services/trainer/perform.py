@@ -29,7 +29,7 @@ def perform(lease: StageLease) -> None:
         stages.finish(session, lease, result.figures, peak_memory_bytes=peak_memory())
     # the last stage also takes what a killed process of an earlier one could not
     last = lease.name is StageName.PUBLISH
-    workspace.forget(lease.run_id, None if last else lease.name.value)
+    workspace.forget(lease.run_id, "*" if last else lease.name.value)
 
 
 def _step(name: StageName) -> Callable[[Context], Result]:

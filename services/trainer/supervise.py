@@ -56,6 +56,7 @@ def admit(run_id: UUID, name: StageName, *, project_id: UUID) -> StageLease | No
             return None
         if lease.attempt > settings().stage_attempts:
             stages.fail(session, lease, _worn_out(lease))
+            workspace.forget(run_id)
             return None
     return lease
 

@@ -5,7 +5,6 @@ A stage that is claimed again on the same host goes on from there; on another ho
 
 import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -14,19 +13,22 @@ from services.shared.settings import settings
 
 def folder(run_id: UUID, stage: str) -> Path:
     """Return the stage's own folder, made if need be."""
-    path = _of_run(run_id) / stage
+    path = _base() / f"{run_id}.{stage}"
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def forget(run_id: UUID, stage: str | None = None) -> None:
+def kept(run_id: UUID, stage: str = "*") -> list[Path]:
+    """Return the folders that one stage, or any of the run's, has on this host."""
+    return sorted(_base().glob(f"{run_id}.{stage}"))
+
+
+def forget(run_id: UUID, stage: str = "*") -> None:
     """Remove what one stage, or all of the run's, left behind on this host."""
-    of_run = _of_run(run_id)
-    shutil.rmtree(of_run if stage is None else of_run / stage, ignore_errors=True)
-    with suppress(OSError):  # others are still at work
-        of_run.rmdir()
+    for path in kept(run_id, stage):
+        shutil.rmtree(path, ignore_errors=True)
 
 
-def _of_run(run_id: UUID) -> Path:
-    base = settings().spool_dir or Path(tempfile.gettempdir()) / "winnow-spool"
-    return base / "work" / str(run_id)
+def _base() -> Path:
+    spool = settings().spool_dir or Path(tempfile.gettempdir()) / "winnow-spool"
+    return spool / "work"

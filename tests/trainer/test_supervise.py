@@ -103,7 +103,7 @@ def test_a_cancelled_run_ends_its_process(shop: Shop) -> None:
     assert _stage(lease).state == "cancelled"
     with unit_of_work(shop.project_id) as session:
         assert jobs.state(session, lease.run_id) == "cancelled"
-    assert not workspace._of_run(lease.run_id).exists()
+    assert workspace.kept(lease.run_id) == []
 
 
 def test_a_killed_process_is_retried_goes_on_and_is_given_back_on_stop(shop: Shop) -> None:
@@ -131,7 +131,7 @@ def test_a_killed_process_is_retried_goes_on_and_is_given_back_on_stop(shop: Sho
     assert endings == [Ending.STOPPED]
     assert _stage(again).progress["completed"] > reached
     assert _stage(again).state == "ready"
-    assert workspace._of_run(lease.run_id).exists()  # what was learned waits for the next attempt
+    assert workspace.kept(lease.run_id)  # what was learned waits for the next attempt
 
 
 def test_a_stage_that_is_killed_every_time_fails_in_the_end(
@@ -183,15 +183,14 @@ def test_a_run_cancelled_between_two_attempts_leaves_no_files(shop: Shop) -> Non
         stages.cancel_run(session, lease.run_id)
     assert admit(lease.run_id, lease.name, project_id=lease.project_id) is None
     assert _stage(lease).state == "cancelled"
-    assert not workspace._of_run(lease.run_id).exists()
+    assert workspace.kept(lease.run_id) == []
 
 
 def test_what_a_stage_kept_for_another_attempt_goes_when_it_ends(shop: Shop) -> None:
     run_id = shop.start_run()
     (workspace.folder(run_id, "pretrain") / "checkpoint").touch()  # beside it, at work
     perform(shop.claim(run_id, StageName.SNAPSHOT))
-    left = [path.name for path in workspace._of_run(run_id).iterdir()]
-    assert left == ["pretrain"]
+    assert workspace.kept(run_id) == [workspace.folder(run_id, "pretrain")]
 
 
 def test_a_deleted_run_takes_its_process_and_its_files_along(shop: Shop) -> None:
@@ -202,7 +201,7 @@ def test_a_deleted_run_takes_its_process_and_its_files_along(shop: Shop) -> None
             session.execute(text("DELETE FROM jobs"))
     assert endings[0] in {Ending.CANCELLED, Ending.LOST}  # whoever notices first
     assert _children() == set()
-    assert not workspace._of_run(lease.run_id).exists()
+    assert workspace.kept(lease.run_id) == []
 
 
 def test_a_failed_stage_tells_its_reason_and_no_trace(shop: Shop) -> None:
