@@ -35,6 +35,9 @@ STATUS: dict[type[WinnowError], int] = {
     errors.RetryLaterError: 503,
     errors.ArtifactCorruptError: 503,
 }
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What SQLAlchemy raises while Postgres is away or every connection is taken."""
+
 MALFORMED_BY_PYDANTIC = frozenset({"json_invalid"})
 
 
@@ -92,7 +95,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _bug)
-    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
+    for kind in DATABASE_AWAY:
         app.add_exception_handler(kind, _database)
 
 

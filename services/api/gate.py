@@ -1,11 +1,10 @@
 """What every request passes: a key for /v1, a body within the limit, a path left undecoded."""
 
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.api.auth import CALLER, Caller, Keyring
-from services.api.errors import answer_to
+from services.api.errors import DATABASE_AWAY, answer_to
 from services.shared.errors import (
     TooLargeError,
     UnauthenticatedError,
@@ -51,7 +50,7 @@ class Gate:
             return caller
         try:
             return await run_in_threadpool(self._keyring.look_up, header)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             raise UnavailableError("Postgres") from error
 
 

@@ -10,12 +10,11 @@ from hashlib import blake2b
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api.auth import CALLER, Caller
-from services.api.errors import answer_to
+from services.api.errors import DATABASE_AWAY, answer_to
 from services.api.schemas.base import check_id
 from services.api.served import Lists, Pointers, Published, Shelf
 from services.api.served.pointers import model_of
@@ -87,7 +86,7 @@ class Hot:
             if model_id is None:
                 return model_of(pointer)
             return await run_in_threadpool(self._pointers.named, project_id, dataset_id, model_id)
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             raise UnavailableError("Postgres") from error
 
 

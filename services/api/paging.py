@@ -73,6 +73,14 @@ def place(page: Page, *kinds: Callable[[str], object]) -> tuple[Any, ...] | None
         raise _wrong_token() from error
 
 
+def number(text: str) -> int:
+    """Return a whole number that Postgres' bigint holds; ValueError for any other text."""
+    found = int(text)
+    if not -(2**63) <= found < 2**63:
+        raise ValueError("beyond 64 bits")
+    return found
+
+
 def moment_place(page: Page) -> tuple[datetime, UUID] | None:
     """Return the position in a list ordered by (created_at, id)."""
     found = place(page, _moment, UUID)

@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from services.shared.errors import Fault, InvalidError, MalformedError, UnsupportedMediaError
+from services.shared.nesting import MAX_DEPTH, is_too_deep
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -57,10 +58,14 @@ def _parse(request: Request, body: bytes) -> object:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaError("The body must be JSON: Content-Type: application/json.")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedMediaError("The body must come without a Content-Encoding.")
     try:
         parsed = orjson.loads(body)  # unlike json: no NaN, no lone surrogates, no bad UTF-8
     except orjson.JSONDecodeError as error:
         raise MalformedError(f"The body is no JSON: {error}.") from None
+    if is_too_deep(parsed):
+        raise InvalidError(f"The body nests deeper than {MAX_DEPTH}.", code="TOO_DEEP", pointer="")
     if b"\\u0000" in body:
         _refuse_nul(parsed, "")
     return parsed

@@ -177,11 +177,14 @@ def test_good_interactions_are_taken_and_bad_ones_named_by_place(
         {"user_id": "u", "item_id": "k", "split": "train", "position": 3},
         {"user_id": "u", "item_id": "j", "timestamp": 1e300},
         {"user_id": "u", "item_id": "j", "timestamp": "0001-01-01T00:00:00+14:00"},
+        {"user_id": "u", "item_id": "j", "text": "x" * 1001},
+        {"user_id": "u", "item_id": "j", "value": True},
+        {"user_id": "u", "item_id": "j", "timestamp": False},
     ]
     answer = client.post(path, json={"interactions": rows})
     assert answer.status_code == 207
     body = answer.json()
-    assert (body["accepted"], body["duplicates"], body["rejected"]) == (2, 0, 7)
+    assert (body["accepted"], body["duplicates"], body["rejected"]) == (2, 0, 10)
     assert [(fault["index"], fault["pointer"]) for fault in body["errors"]] == [
         (1, "/interactions/1/item_id"),
         (2, "/interactions/2/timestamp"),
@@ -190,6 +193,9 @@ def test_good_interactions_are_taken_and_bad_ones_named_by_place(
         (5, "/interactions/5"),
         (7, "/interactions/7/timestamp"),
         (8, "/interactions/8/timestamp"),
+        (9, "/interactions/9/text"),
+        (10, "/interactions/10/value"),
+        (11, "/interactions/11/timestamp"),
     ]
     kept = client.get(path).json()["interactions"]
     assert [row["item_id"] for row in kept] == ["i", "k"]

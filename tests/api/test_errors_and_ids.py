@@ -1,5 +1,6 @@
 """Bad input is told, never a 500; ids are the caller's own, whatever characters they hold."""
 
+import base64
 import socket
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote, urlsplit
@@ -99,6 +100,8 @@ BODIES: Sequence[tuple[bytes, int]] = (
     (b'{"name": "x", "settings": {"positive": "1=1; DROP TABLE users"}}', 422),
     (b'{"name": "x", "settings": {"timezone": "../../etc/passwd"}}', 422),
     (b"[" * 100_000, 400),
+    (b'{"name": ' + b"[" * 64 + b"]" * 64 + b"}", 422),
+    (b'{"name": ' + b"[" * 1_000 + b'"\\u0000"' + b"]" * 1_000 + b"}", 422),
     (b'{"name": "' + b"x" * 300_000 + b'"}', 413),
 )
 
@@ -109,6 +112,31 @@ def test_a_bad_body_is_told_apart(tenant: Tenant, body: bytes, status: int) -> N
         headers = {"Content-Type": "application/json"}
         answer = client.post("/v1/datasets", content=body, headers=headers)
     assert answer.status_code == status, answer.text
+    _is_problem(answer)
+
+
+def test_what_may_be_written_may_be_read_however_deep_it_nests(
+    tenant: Tenant, dataset: str
+) -> None:
+    path = f"/v1/datasets/{dataset}/users"
+    headers = {"Content-Type": "application/json"}
+    with tenant.client() as client:
+        for depth, status in ((61, 200), (62, 422), (300, 422), (1_010, 422)):
+            nested = b"[" * depth + b"]" * depth  # within attribute, user, list and body
+            body = b'{"users": [{"id": "deep", "x": ' + nested + b"}]}"
+            answer = client.put(path, content=body, headers=headers)
+            assert answer.status_code == status, depth
+        assert answer.json()["code"] == "TOO_DEEP"
+        assert client.get(f"{path}/deep").status_code == 200
+        assert client.get(path).status_code == 200
+        client.delete(f"{path}/deep")
+
+
+def test_a_packed_body_is_not_guessed_at(tenant: Tenant) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    with tenant.client() as client:
+        answer = client.post("/v1/datasets", content=b"\x1f\x8b", headers=headers)
+    assert answer.status_code == 415
     _is_problem(answer)
 
 
@@ -166,6 +194,9 @@ def test_a_page_token_of_nobodys_is_refused(tenant: Tenant, dataset: str, token:
             answer = client.get(path, params={"page_token": token})
             assert answer.status_code == 422, answer.text
             assert answer.json()["code"] == "INVALID_PAGE_TOKEN"
+        beyond = base64.urlsafe_b64encode(b'["%d"]' % 2**63).decode().rstrip("=")
+        answer = client.get(f"/v1/datasets/{dataset}/interactions", params={"page_token": beyond})
+        assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_PAGE_TOKEN")
         for size in ("0", "-1", "x", "9" * 40):
             answer = client.get("/v1/datasets", params={"page_size": size})
             assert answer.status_code in {200, 422}

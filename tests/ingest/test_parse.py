@@ -178,6 +178,18 @@ def test_splits_and_positions_are_read_in_one_spelling(files: Files) -> None:
     assert [error["code"] for error in outcome.errors] == ["BAD_SPLIT", "BAD_POSITION"]
 
 
+def test_attributes_nest_no_deeper_than_an_answer_can_write(files: Files) -> None:
+    rows = b"".join(
+        b'{"id":"%d","x":%s}\n' % (depth, b"[" * depth + b"]" * depth) for depth in (63, 64, 1000)
+    )
+    outcome = files.parse(rows, kind="users", format="ndjson")
+    assert outcome.accepted == 1
+    assert [(error["line"], error["code"]) for error in outcome.errors] == [
+        (2, "TOO_DEEP"),
+        (3, "TOO_DEEP"),
+    ]
+
+
 def test_other_columns_of_profiles_become_attributes(files: Files) -> None:
     files.parse(b"id,text,title,year\na,,Dune,1965\nb,x,,\n", kind="items")
     assert [(row[1], json.loads(row[3])) for row in files.rows()] == [

@@ -11,6 +11,7 @@ from services.api.ingest.columns import ATTRIBUTES, KINDS, unknown
 from services.api.ingest.lines import Lines
 from services.api.ingest.plan import Options
 from services.shared.errors import InvalidError, MalformedError
+from services.shared.nesting import MAX_DEPTH, is_too_deep
 
 NUMBERS = frozenset({"value", "timestamp", "position"})
 
@@ -90,6 +91,8 @@ def _attributes(others: Mapping[str, Any]) -> str:
     given = others.get(ATTRIBUTES)
     if given is not None and not isinstance(given, dict):
         raise InvalidError("attributes is no JSON object.", code="WRONG_TYPE")
+    if is_too_deep(others):
+        raise InvalidError(f"attributes nest deeper than {MAX_DEPTH}.", code="TOO_DEEP")
     rest = {key: value for key, value in others.items() if key != ATTRIBUTES}
     merged = orjson.dumps({**rest, **(given or {})})
     if b"\\u0000" in merged and _has_nul(orjson.loads(merged)):

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from services.api.deps import ActOnce, LiveDataset, Reader, Unit
 from services.api.errors import faults_of
-from services.api.paging import Paged, cut, place
+from services.api.paging import Paged, cut, number, place
 from services.api.schemas.interactions import (
     Added,
     InteractionAnswer,
@@ -19,7 +19,7 @@ from services.api.schemas.interactions import (
 from services.api.strict import StrictRoute
 from services.api.use_cases.add_interactions import Outcome, Row
 from services.api.use_cases.add_interactions import add_interactions as add
-from services.api.use_cases.put_profiles import BULK_ROWS
+from services.api.use_cases.put_profiles import BULK_ROWS, check_text
 from services.api.use_cases.read_timestamp import read_timestamp
 from services.shared.db.repos import interactions
 from services.shared.db.repos.interactions import Event
@@ -55,7 +55,7 @@ def list_interactions(
     item_id: Id = None,
 ) -> Interactions:
     """List events in the order of their arrival."""
-    found = place(page, int)
+    found = place(page, number)
     rows = interactions.page(
         session,
         dataset.id,
@@ -93,7 +93,7 @@ def _read(given: list[object], timezone: str | None) -> tuple[list[Row], list[Fa
                 Fault(
                     code=error.code,
                     detail=error.detail,
-                    pointer=f"{pointer}/timestamp",
+                    pointer=pointer + (error.pointer or ""),
                     index=index,
                 )
             )
@@ -101,6 +101,7 @@ def _read(given: list[object], timezone: str | None) -> tuple[list[Row], list[Fa
 
 
 def _event(row: NewInteraction, timezone: str | None) -> Event:
+    check_text(row.text, pointer="/text")
     fields = row.model_dump(exclude={"timestamp"})
     return Event(**fields, timestamp=read_timestamp(row.timestamp, timezone))
 

@@ -3,11 +3,20 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from services.api.schemas.base import MOMENT, Answer, Body, CallerId, NextPage
 
 ROW = {"user_id": "u1", "item_id": "b/17", "type": "rating", "value": 5, "timestamp": MOMENT}
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be no boolean")  # noqa: TRY004 - what pydantic turns into an answer
+    return value
+
+
+_NoBoolean = BeforeValidator(_no_boolean)  # to pydantic, true is 1
 
 
 class NewInteraction(Body):
@@ -16,14 +25,14 @@ class NewInteraction(Body):
     user_id: CallerId
     item_id: CallerId
     type: str | None = Field(default=None, min_length=1, max_length=64)
-    value: float | None = None
-    timestamp: str | float | None = Field(default=None)
+    value: Annotated[float | None, _NoBoolean] = None
+    timestamp: Annotated[str | float | None, _NoBoolean] = None
     """RFC 3339, or seconds or milliseconds since 1970; without an offset the dataset's timezone."""
     event_id: str | None = Field(default=None, min_length=1, max_length=256)
     """Two rows with one event_id are one event."""
     text: str | None = None
     """Such as a review."""
-    position: int | None = Field(default=None, ge=0, lt=2**31)
+    position: Annotated[int | None, _NoBoolean] = Field(default=None, ge=0, lt=2**31)
     """Where in a list the item stood."""
     split: Literal["train", "val", "test"] | None = None
     """Read where the dataset's split is `column`."""

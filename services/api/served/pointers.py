@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from services.shared.db.repos import datasets, listings
 from services.shared.db.session import unit_of_work
@@ -76,7 +77,7 @@ class Pointers:
         except NotFoundError:
             self._known.pop(key, None)
             raise
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
             known = self._known.get(key)
             if known is None:
                 raise

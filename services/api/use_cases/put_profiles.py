@@ -43,10 +43,11 @@ def put_profiles(
 
 
 def check_text(text: str | None, *, pointer: str) -> None:
-    """Raise InvalidError when a profile's text is over the limit."""
+    """Raise InvalidError when the text of a profile or an interaction is over the limit."""
     limit = settings().limits.text_chars
     if text is not None and len(text) > limit:
-        raise InvalidError(f"A text may have {limit:,} characters.", pointer=pointer)
+        detail = f"A text may have {limit:,} characters."
+        raise InvalidError(detail, pointer=pointer, code="TEXT_TOO_LONG")
 
 
 def _upsert(

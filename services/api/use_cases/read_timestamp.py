@@ -5,6 +5,7 @@ from datetime import UTC, datetime, tzinfo
 from services.shared.errors import InvalidError
 from services.shared.specs.dataset import zone
 
+POINTER = "/timestamp"
 MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 EARLIEST, LATEST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
 """What 64 bits of nanoseconds hold: the range of every columnar format."""
@@ -21,12 +22,15 @@ def read_timestamp(given: str | float | None, timezone: str | None) -> datetime 
         moment = _from_number(given) if isinstance(given, int | float) else _from_text(given)
     except (ValueError, OverflowError, OSError):
         raise InvalidError(
-            "timestamp is no RFC 3339 time and no Unix time.", code="BAD_TIMESTAMP"
+            "timestamp is no RFC 3339 time and no Unix time.",
+            pointer=POINTER,
+            code="BAD_TIMESTAMP",
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone_of(timezone))
     if not EARLIEST <= moment < LATEST:
-        raise InvalidError("timestamp lies outside 1678 to 2261.", code="BAD_TIMESTAMP")
+        detail = "timestamp lies outside 1678 to 2261."
+        raise InvalidError(detail, pointer=POINTER, code="BAD_TIMESTAMP")
     return moment.astimezone(UTC)
 
 
@@ -43,6 +47,8 @@ def _zone_of(timezone: str | None) -> tzinfo:
     found = zone(timezone) if timezone else None
     if found is None:
         raise InvalidError(
-            "timestamp has no offset and the dataset names no timezone.", code="NAIVE_TIMESTAMP"
+            "timestamp has no offset and the dataset names no timezone.",
+            pointer=POINTER,
+            code="NAIVE_TIMESTAMP",
         )
     return found
