@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.llm_worker.formats import LADDER, Formats
-from services.llm_worker.retry import PASSING, Retrier, Stopped
+from services.llm_worker.limiter import Stopped, StoppedError
+from services.llm_worker.retry import PASSING, Retrier
 from services.shared.errors import UnparsableReplyError
 from services.shared.llm.prompts import Answer, Message, parse, response_format
 from services.shared.llm.protocol import ChatReply, ChatRequest, LlmClient
@@ -48,6 +49,14 @@ class Asker:
     async def ask(self, request: ChatRequest, stopped: Stopped) -> Outcome:
         """Return the outcome; a reply counts only if it parses, an attempt always."""
         replies: list[ChatReply] = []
+        try:
+            return await self._climb(request, replies, stopped)
+        except StoppedError:
+            return Outcome("stopped", replies)
+
+    async def _climb(
+        self, request: ChatRequest, replies: list[ChatReply], stopped: Stopped
+    ) -> Outcome:
         rung: int | None = self._formats.start()
         garbled = 0
         while rung is not None:

@@ -1,11 +1,10 @@
 """What is worth another attempt, how many, and how long to wait before it."""
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-from services.llm_worker.limiter import Limiter
+from services.llm_worker.limiter import Limiter, Stopped, wait
 from services.shared.llm.protocol import CallStatus
 
 PASSING: frozenset[CallStatus] = frozenset(
@@ -29,7 +28,6 @@ class Reply(Protocol):
 
 
 R = TypeVar("R", bound=Reply)
-Stopped = Callable[[], bool]
 
 
 def backoff(attempts: int) -> float:
@@ -49,14 +47,14 @@ class Retrier:
         """Return the first reply that is no passing trouble, or the last that the cap allows.
 
         Every reply is added to `made`, which counts against the cap. No attempt begins once
-        `stopped` says so.
+        `stopped` says so: then StoppedError, unless a reply is there to be returned.
         """
         while True:
-            async with self._limiter:
+            async with self._limiter.slot(stopped):
                 reply = await attempt()
             made.append(reply)
             if reply.status not in PASSING or len(made) >= self.max_attempts or stopped():
                 return reply
             if reply.retry_after is not None:
                 self._limiter.pause(reply.retry_after)
-            await asyncio.sleep(backoff(len(made)))
+            await wait(backoff(len(made)), stopped)

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.llm_worker.http_client import HttpClient, kind_of, retry_after
-from services.llm_worker.limiter import Limiter
+from services.llm_worker.limiter import Limiter, StoppedError
+from services.llm_worker.retry import Retrier
 from services.llm_worker.wire import read_vectors
 from services.shared.errors import OutgoingRefusedError
 from services.shared.llm.protocol import ChatReply, ChatRequest
@@ -122,9 +123,35 @@ def test_a_pause_holds_back_every_attempt() -> None:
         limiter.pause(0.05)  # a shorter one changes nothing
 
         async def attempt() -> float:
-            async with limiter:
+            async with limiter.slot(lambda: False):
                 return time.monotonic() - began
 
         return await asyncio.gather(*(attempt() for _ in range(8)))
 
     assert min(asyncio.run(waits())) >= 0.2
+
+
+def test_who_is_told_to_stop_sits_out_no_pause_and_pays_no_further_call() -> None:
+    made: list[ChatReply] = []
+
+    async def limited() -> ChatReply:
+        stop.append(time.monotonic() + 0.3)  # a cancel that comes while the pause runs
+        return ChatReply(
+            text=None,
+            usage=None,
+            latency_ms=1.0,
+            status="rate_limited",
+            http_status=429,
+            retry_after=60.0,
+        )
+
+    async def ask() -> None:
+        retrier = Retrier(Limiter(1), max_attempts=9)
+        await retrier.call(limited, made, lambda: bool(stop) and time.monotonic() > stop[0])
+
+    stop: list[float] = []
+    began = time.monotonic()
+    with pytest.raises(StoppedError):
+        asyncio.run(ask())
+    assert len(made) == 1
+    assert time.monotonic() - began < 30  # of the 60 that were asked for
