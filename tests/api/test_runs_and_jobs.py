@@ -7,8 +7,10 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from services.api.use_cases import check_extent
 from services.shared.db.session import unit_of_work
 from services.shared.stages import WAITS_FOR
+from services.trainer.snapshot import figures
 from tests.api.conftest import Tenant
 from tests.api.rows import add_run, add_usage, set_stage
 
@@ -91,6 +93,49 @@ def test_too_little_data_is_told_with_the_counts(tenant: Tenant, client: httpx.C
     assert answer.json()["code"] == "TOO_LITTLE_DATA"
     assert "11 interactions, 11 users, 1 items" in answer.json()["detail"]
     assert len(answer.json()["errors"]) == 1  # users are enough
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [
+        ({"positive": "value>=4"}, "TOO_LITTLE_DATA", "9 interactions, 9 users, 1 items"),
+        ({"positive": 'type="sold" AND value<2'}, "TOO_LITTLE_DATA", "0 interactions"),
+        ({"positive": "value<3"}, None, ""),
+        ({"split": {"kind": "temporal"}}, "SPLIT_IMPOSSIBLE", "132 pairs have none"),
+        ({"split": {"kind": "leave_last"}}, "SPLIT_IMPOSSIBLE", "132 pairs have none"),
+        ({"split": {"kind": "column"}}, "TOO_LITTLE_DATA", "4 users have"),
+    ],
+)
+def test_a_run_whose_snapshot_would_end_it_is_refused_at_once(
+    tenant: Tenant,
+    client: httpx.Client,
+    settings: dict[str, object],
+    code: str | None,
+    words: str,
+) -> None:
+    """12 users by 12 items: item 0 is dated, nine of its values are 4; four rows each judge."""
+    dataset = tenant.dataset(f"split {settings}", **settings)
+    rows = [
+        {
+            "user_id": f"u{n}",
+            "item_id": f"i{m}",
+            "value": 4 if m == 0 and n < 9 else 1,
+            "timestamp": 1_700_000_000 if m == 0 else None,
+            "split": {1: "val", 2: "test"}.get(m) if n < 4 else None,
+        }
+        for n in range(12)
+        for m in range(12)
+    ]
+    client.post(f"/v1/datasets/{dataset}/interactions", json={"interactions": rows})
+    answer = client.post(f"/v1/datasets/{dataset}/runs", json={})
+    assert answer.json().get("code") == code
+    assert words in answer.text
+    assert answer.status_code == (202 if code is None else 422)
+
+
+def test_the_minima_are_the_snapshots() -> None:
+    mine = check_extent.MIN_USERS, check_extent.MIN_ITEMS, check_extent.MIN_JUDGED
+    assert mine == (figures.MIN_USERS, figures.MIN_ITEMS, figures.MIN_JUDGED)
 
 
 def test_a_dollar_budget_holds_for_the_local_rater_that_costs_nothing(

@@ -4,26 +4,23 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from services.api.use_cases.check_extent import check_extent
 from services.shared.clock import utc_now
-from services.shared.db.repos import interactions, jobs, listings, stages
-from services.shared.db.repos.interactions import Extent
+from services.shared.db.repos import jobs, listings, stages
 from services.shared.db.tables import Dataset, Job, Run
-from services.shared.errors import Fault, InvalidError
+from services.shared.errors import InvalidError
 from services.shared.ids import new_id
 from services.shared.llm.budget import DEFAULT_PRICES, check_enforceable
 from services.shared.llm.prompts.defaults import PROMPT_NAMES
 from services.shared.settings import Endpoint, settings
-from services.shared.specs import RunSpec
-
-MIN_USERS, MIN_ITEMS = 10, 10
-"""As the snapshot asks after filtering and splitting: without these it need not begin."""
+from services.shared.specs import DatasetSettings, RunSpec
 
 
 def start_run(session: Session, dataset: Dataset, spec: RunSpec, *, request_id: str | None) -> Job:
     """Return the queued job; InvalidError, with counts, when the run could not come to an end."""
     llm, embedder = _model("llm", settings().llm), _model("embedder", settings().embedder)
     check_enforceable(spec.budget(), DEFAULT_PRICES.on(llm, utc_now().date()))
-    _check_extent(interactions.extent(session, dataset.id))
+    check_extent(session, dataset.id, DatasetSettings.read(dataset.settings))
     run_id = new_id()
     job = jobs.create(
         session,
@@ -67,20 +64,6 @@ def _model(noun: str, endpoint: Endpoint) -> str:
             code=f"NO_{noun.upper()}",
         )
     return endpoint.model
-
-
-def _check_extent(extent: Extent) -> None:
-    found = {"users": (extent.users, MIN_USERS), "items": (extent.items, MIN_ITEMS)}
-    faults = [
-        Fault(code="TOO_LITTLE_DATA", detail=f"{n} {noun} have interactions, {least} are needed.")
-        for noun, (n, least) in found.items()
-        if n < least
-    ]
-    if faults:
-        counts = f"{extent.interactions} interactions, {extent.users} users, {extent.items} items"
-        raise InvalidError(
-            f"Too little to train and evaluate: {counts}.", code="TOO_LITTLE_DATA", errors=faults
-        )
 
 
 def _prompt_version(session: Session, wanted: int | None) -> int:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, select, tuple_
+from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from services.shared.db.tables import Interaction
@@ -81,24 +81,3 @@ def page(
     if after is not None:
         query = query.where(Interaction.seq > after)
     return list(session.scalars(query.order_by(Interaction.seq).limit(size + 1)))
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much there is to learn from."""
-
-    interactions: int
-    users: int
-    items: int
-
-
-def extent(session: Session, dataset_id: UUID) -> Extent:
-    """Return the counts of events and of distinct users and items in them."""
-    row = session.execute(
-        select(
-            func.count(),
-            func.count(func.distinct(Interaction.user_id)),
-            func.count(func.distinct(Interaction.item_id)),
-        ).where(Interaction.dataset_id == dataset_id)
-    ).one()
-    return Extent(*row)
