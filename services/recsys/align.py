@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from services.recsys.data import Embeddings, Interactions
 from services.recsys.losses import sampled_softmax
 from services.recsys.samplers.shared import Shared
-from services.recsys.texts import centred
+from services.recsys.texts import centred, known
 from services.recsys.topk import blocks, inner_product, top_k
 
 OnEpoch = Callable[[int, float], None]
@@ -77,7 +77,8 @@ def align(
     """Return both sides' vectors in R^d, of unit length where the similarity is the cosine.
 
     Args:
-        texts: (U, d_llm), (I, d_llm) sentence vectors of the profiles; a missing one is zeros.
+        texts: (U, d_llm), (I, d_llm) sentence vectors of the profiles; a missing one is zeros, and
+            stays zeros.
         train: the observed graph.
         config: architecture, labels, loss and training.
         rng: draws the start, the order and the negatives; its device holds the training.
@@ -157,4 +158,5 @@ def _projected(projector: Projector, texts: Embeddings, config: AlignConfig) -> 
     users, items = projector(texts.users), projector(texts.items)
     if config.similarity == "cosine":
         users, items = normalize(users, dim=1), normalize(items, dim=1)
-    return Embeddings(users, items)
+    # the projector's shifts would give all who have no text one and the same direction
+    return Embeddings(users * known(texts.users), items * known(texts.items))

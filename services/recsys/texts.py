@@ -14,7 +14,12 @@ def centred(texts: Embeddings) -> Embeddings:
     return Embeddings(_centred(texts.users.float()), _centred(texts.items.float()))
 
 
+def known(side: Tensor) -> Tensor:
+    """Which rows have a text: (n, d) -> (n, 1) bool."""
+    return (side != 0).any(dim=1, keepdim=True)
+
+
 def _centred(side: Tensor) -> Tensor:
-    known = (side != 0).any(dim=1, keepdim=True)
-    mean = side.sum(0) / torch.clamp(known.sum(), min=1)
-    return (side - mean) * known
+    there = known(side)
+    mean = side.sum(0) / torch.clamp(there.sum(), min=1)
+    return (side - mean) * there

@@ -16,11 +16,7 @@ from services.trainer.snapshot.files import Snapshot
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """Sentence vectors of both sides; who has none stands at the mean of those who have.
-
-    Centring, which every reader of these does first, turns that mean into zeros: no likeness to
-    anybody.
-    """
+    """Sentence vectors of both sides; who has none has zeros: no likeness to anybody."""
 
     vectors: Embeddings  # (U, d_llm), (I, d_llm) float32
     missing_users: Tensor  # (U,) bool
@@ -46,5 +42,4 @@ def _side(session: Session, profiles: pl.DataFrame, model: str) -> tuple[Tensor,
         if key in found:
             matrix[row] = np.frombuffer(found[key], dtype="<f2")
     missing = np.array([key not in found for key in keys])
-    matrix[missing] = matrix[~missing].mean(axis=0)
     return torch.from_numpy(matrix), torch.from_numpy(missing)

@@ -91,6 +91,17 @@ def test_two_languages_for_one_taste_are_brought_together() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "paper"])
+def test_who_has_no_text_is_like_nobody(name: str) -> None:
+    texts, train, _ = planted()
+    texts.users[7], texts.items[3] = 0.0, 0.0
+    aligned = align(texts, train, config=replace(PRESETS[name], epochs=1), rng=generator())
+    for side, silent in ((aligned.users, 7), (aligned.items, 3)):
+        lengths = side.norm(dim=1)
+        assert lengths[silent] == 0
+        assert (lengths > 0).sum() == 59
+
+
+@pytest.mark.parametrize("name", ["default", "paper"])
 def test_vectors_have_the_size_and_length_of_their_preset(name: str) -> None:
     texts, train, _ = planted()
     config = replace(PRESETS[name], epochs=1)

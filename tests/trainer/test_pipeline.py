@@ -4,10 +4,13 @@ import json
 from dataclasses import replace
 from uuid import UUID
 
+import numpy as np
 import polars as pl
 import pytest
 from sqlalchemy import text
 
+from services.recsys.data import Embeddings
+from services.recsys.suspicion import text_cosine
 from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import jobs, stages
 from services.shared.db.session import unit_of_work
@@ -16,6 +19,7 @@ from services.shared.errors import LeaseLostError
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName
 from services.shared.toplists import TopLists
+from services.trainer import texts
 from services.trainer.perform import perform
 from services.trainer.snapshot import files
 from tests.trainer.shop import N_ITEMS, N_USERS, Shop
@@ -186,6 +190,26 @@ def test_a_run_without_any_text_ends_with_a_model_all_the_same(shop: Shop) -> No
         figures = {s.name: s.figures for s in stages.of_run(session, run_id)}
     assert figures["align"] == {"skipped": "no text has a vector"}
     assert figures["snapshot"]["items_without_text"] == figures["snapshot"]["items"]
+
+
+def test_a_text_without_a_vector_is_like_nobody(shop: Shop) -> None:
+    run_id = shop.start_run()
+    perform(shop.claim(run_id, StageName.SNAPSHOT))
+    shop.embed(run_id)
+    pointer = shop.artifact(run_id, StageName.SNAPSHOT)
+    assert pointer is not None
+    snapshot = files.read(ArtifactStore(settings().require("artifacts_url")).open(pointer["path"]))
+    lost = snapshot.users["text_sha256"][4]
+    with unit_of_work(shop.project_id) as session:
+        session.execute(text("DELETE FROM embeddings WHERE text_sha256 = :lost"), {"lost": lost})
+        found = texts.load(session, snapshot, model="encoder")
+    assert found is not None
+    assert found.missing_users.nonzero().flatten().tolist() == [4]
+    # as the stage `align` writes them and the stage `candidates` reads them
+    halved = Embeddings(*(side.half().float() for side in vars(found.vectors).values()))
+    items = np.arange(len(snapshot.items))
+    cosines = text_cosine(halved, users=np.full(len(items), 4), items=items)
+    assert cosines.tolist() == [0.0] * len(items)
 
 
 def test_users_without_a_text_are_described_by_what_they_like(shop: Shop) -> None:
