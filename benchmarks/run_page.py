@@ -100,7 +100,8 @@ def _stages(job: Json) -> Iterator[str]:
     yield ""
     yield (
         "Seconds run from the claim of a stage to its end, so stages side by side share them. "
-        "Memory is the most that the stage's process ever held. The histograms of `evaluate` "
+        "Memory is the most that the stage's process ever held; `embed` and `rate` are both done "
+        "by the llm_worker, whose one process it is. The histograms of `evaluate` "
         "are in the noise report. `graph` tells which graph's vectors validation preferred in "
         "a training."
     )
