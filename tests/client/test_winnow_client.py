@@ -254,3 +254,29 @@ def test_the_client_imports_nothing_of_ours() -> None:
             else:
                 continue
             assert {name.split(".")[0] for name in names} <= allowed, path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "encoding"),
+    [
+        ("log.csv", "text/csv", None),
+        ("log.v2.CSV.gz", None, None),
+        ("users.ndjson.gz", "application/x-ndjson", "gzip"),
+        ("items.jsonl", "application/x-ndjson", None),
+        ("items.parquet", None, None),
+    ],
+)
+def test_a_path_tells_its_type_by_its_ending_or_is_asked_for_it(
+    tmp_path: Path, name: str, kind: str | None, encoding: str | None
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"x")
+    with scripted(Answer(202, {"id": "j"})) as server, Client(server.url, "k") as client:
+        if kind is None:
+            with pytest.raises(ValueError, match="content_type"):
+                client.upload("d", "interactions", path)
+            return
+        client.upload("d", "interactions", path)
+    (asked,) = server.asked
+    assert asked.headers["content-type"] == kind
+    assert asked.headers.get("content-encoding") == encoding

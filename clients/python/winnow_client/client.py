@@ -11,7 +11,7 @@ from typing import Self
 from winnow_client.errors import JobFailedError, Json
 from winnow_client.retry import Retry
 from winnow_client.transport import Transport, segment
-from winnow_client.uploads import Source, body_of
+from winnow_client.uploads import Source, body_of, media_of
 
 FINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -99,18 +99,19 @@ class Client:
         kind: str,
         source: Source,
         *,
-        content_type: str,
+        content_type: str | None = None,
         content_encoding: str | None = None,
         idempotency_key: str | None = None,
     ) -> Json:
         """Stream a file as an import and return its job; kind: interactions, users or items.
 
-        `source` is a path, a binary file or an iterable of bytes; only a path is retried.
+        `source` is a path, a binary file or an iterable of bytes; only a path is retried. A path
+        that ends in .csv, .ndjson or .jsonl, .gz after it or not, needs no `content_type`; for any
+        other source ValueError without one.
         """
         body, replayable = body_of(source)
-        headers = _creating(idempotency_key) | {"Content-Type": content_type}
-        if content_encoding:
-            headers["Content-Encoding"] = content_encoding
+        headers = _creating(idempotency_key)
+        headers |= media_of(source, content_type=content_type, content_encoding=content_encoding)
         answer: Json = self._transport.call(
             "POST",
             f"{_dataset(dataset_id)}/imports",

@@ -20,6 +20,11 @@ class Readable(Protocol):
 
 
 Source = Path | str | Readable | Iterable[bytes]
+TYPES = {
+    ".csv": "text/csv",
+    ".ndjson": "application/x-ndjson",
+    ".jsonl": "application/x-ndjson",
+}
 
 
 def body_of(source: Source) -> tuple[Body, bool]:
@@ -30,6 +35,25 @@ def body_of(source: Source) -> tuple[Body, bool]:
     if isinstance(source, Readable):
         return lambda: _read_file(source), False
     return lambda: iter(source), False
+
+
+def media_of(
+    source: Source, *, content_type: str | None, content_encoding: str | None
+) -> dict[str, str]:
+    """Return the headers that say what the body is, by a path's ending where they are not given.
+
+    Raises ValueError where nothing tells the type.
+    """
+    endings = Path(source).suffixes if isinstance(source, str | Path) else []
+    if endings and endings[-1] == ".gz":
+        content_encoding = content_encoding or "gzip"
+        endings = endings[:-1]
+    kind = content_type or TYPES.get(endings[-1] if endings else "")
+    if kind is None:
+        raise ValueError(f"name a content_type, such as {TYPES['.csv']}")
+    return {"Content-Type": kind} | (
+        {"Content-Encoding": content_encoding} if content_encoding else {}
+    )
 
 
 def _read_path(path: Path) -> Iterator[bytes]:

@@ -30,7 +30,7 @@ class RunSpec(Spec):
     )
     """Most dollars that are spent; null for no limit but the pairs."""
     prompt_version: int | None = Field(default=None, ge=1)
-    """The version of both rating prompts; null for the production one."""
+    """The version of both rating prompts; null for the newest."""
     validate_only: bool = False
     """Estimate and check, start nothing."""
 
