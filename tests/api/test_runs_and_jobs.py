@@ -1,6 +1,9 @@
 """A run is started once it can end; a job tells its stages, usage and time left."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import date
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import httpx
@@ -8,7 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from services.api.use_cases import check_extent
+from services.api.use_cases.start_run import check_budget
 from services.shared.db.session import unit_of_work
+from services.shared.errors import InvalidError
+from services.shared.llm.budget import DEFAULT_PRICES, Budget
 from services.shared.stages import WAITS_FOR
 from services.trainer.snapshot import figures
 from tests.api.conftest import Tenant
@@ -143,6 +149,23 @@ def test_a_dollar_budget_holds_for_the_local_rater_that_costs_nothing(
 ) -> None:
     answer = client.post(f"/v1/datasets/{dataset}/runs", json={"budget_usd": "1.50"})
     assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("model", "usd", "refused"),
+    [
+        ("gpt-4o-2024-08-06", Decimal(5), True),  # nothing would stop it at five dollars
+        ("somebodys-model", Decimal(5), True),
+        ("winnow-local-rater", Decimal(5), False),
+        ("gpt-4o-2024-08-06", None, False),
+    ],
+)
+def test_a_dollar_budget_that_would_not_be_kept_is_refused(
+    model: str, usd: Decimal | None, *, refused: bool
+) -> None:
+    price = DEFAULT_PRICES.on(model, date(2026, 1, 1))
+    with pytest.raises(InvalidError) if refused else nullcontext():
+        check_budget(Budget(pairs=10, usd=usd), price)
 
 
 def test_a_run_that_waits_is_cancelled_at_once_and_one_that_ended_cannot_be(

@@ -27,7 +27,7 @@ class NewRun(Body):
     budget_usd: Decimal | None = Field(
         default=None, gt=0, decimal_places=6, max_digits=15, examples=[None]
     )
-    """Most dollars that are spent; null for no limit but the pairs."""
+    """Most dollars that are spent; refused, so far, for a model that costs any."""
     prompt_version: int | None = Field(default=None, ge=1, lt=2**31, examples=[None])
     """The version of both rating prompts; null for the newest."""
 

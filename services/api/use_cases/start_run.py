@@ -10,7 +10,7 @@ from services.shared.db.repos import jobs, listings, stages
 from services.shared.db.tables import Dataset, Job, Run
 from services.shared.errors import InvalidError
 from services.shared.ids import new_id
-from services.shared.llm.budget import DEFAULT_PRICES, check_enforceable
+from services.shared.llm.budget import DEFAULT_PRICES, Budget, Price, check_enforceable
 from services.shared.llm.prompts.defaults import PROMPT_NAMES
 from services.shared.settings import Endpoint, settings
 from services.shared.specs import DatasetSettings, RunSpec
@@ -19,7 +19,7 @@ from services.shared.specs import DatasetSettings, RunSpec
 def start_run(session: Session, dataset: Dataset, spec: RunSpec, *, request_id: str | None) -> Job:
     """Return the queued job; InvalidError, with counts, when the run could not come to an end."""
     llm, embedder = _model("llm", settings().llm), _model("embedder", settings().embedder)
-    check_enforceable(spec.budget(), DEFAULT_PRICES.on(llm, utc_now().date()))
+    check_budget(spec.budget(), DEFAULT_PRICES.on(llm, utc_now().date()))
     check_extent(session, dataset.id, DatasetSettings.read(dataset.settings))
     run_id = new_id()
     job = jobs.create(
@@ -36,6 +36,21 @@ def start_run(session: Session, dataset: Dataset, spec: RunSpec, *, request_id: 
     stages.create_all(session, run_id=run_id, project_id=dataset.project_id)
     session.refresh(job)
     return job
+
+
+def check_budget(budget: Budget, price: Price | None) -> None:
+    """Raise InvalidError when the budget counts dollars and the model costs any.
+
+    Rating stops at `budget_pairs`; nothing counts dollars while it goes on yet.
+    """
+    check_enforceable(budget, price)
+    if budget.usd is not None and price is not None and (price.prompt or price.completion):
+        raise InvalidError(
+            "A dollar budget cannot be kept yet for a model that costs money; "
+            "leave budget_usd out and set budget_pairs.",
+            pointer="/budget_usd",
+            code="BUDGET_NOT_KEPT",
+        )
 
 
 def _run(
