@@ -57,8 +57,7 @@ class Boundary:
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
-    template = getattr(scope.get("route"), "path", None)  # ids of people stay out of the log
-    path: str = template or scope["path"]
+    path: str = getattr(scope.get("route"), "path", None) or _up_to_the_noun(scope["path"])
     quiet = scope.get("winnow.quiet") or path.startswith("/health/")
     write = log.debug if quiet else log.info
     write(
@@ -68,6 +67,11 @@ def _tell(scope: Scope, status: int, seconds: float) -> None:
         status=int(status),
         milliseconds=round(seconds * 1000, 2),
     )
+
+
+def _up_to_the_noun(path: str) -> str:
+    """Return `/v1/datasets/{its id}/noun` at most: ids of people stay out of the log."""
+    return "/".join(path.split("/")[:5])
 
 
 def _request_id(scope: Scope) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from tests.api.conftest import Api, Tenant
 
@@ -210,6 +211,19 @@ def test_a_request_carries_its_id_through_and_gets_one_otherwise(tenant: Tenant)
     assert named.headers["x-request-id"] == named.json()["request_id"] == "my-request.1"
     assert len(unnamed.headers["x-request-id"]) == 36
     assert odd.headers["x-request-id"] != "a b\tc"
+
+
+def test_ids_of_people_stay_out_of_the_log(tenant: Tenant, api: Api, dataset: str) -> None:
+    path = f"/v1/datasets/{dataset}"
+    with capture_logs() as lines, api.as_(None) as nobody, tenant.client() as somebody:
+        nobody.get(f"{path}/recommendations/alice")  # answered at the door
+        somebody.get(f"{path}/recommendations/alice")  # before any routing
+        somebody.get(f"{path}/users/alice")
+        somebody.get(f"{path}/users/alice/friends")  # by no route
+    logged = [line["path"] for line in lines if line["event"] == "request"]
+    template = "/v1/datasets/{dataset}/users/{user_id}"
+    assert logged == [*[f"{path}/recommendations"] * 2, template, f"{path}/users"]
+    assert "alice" not in str(lines)
 
 
 def _is_problem(answer: httpx.Response) -> None:
