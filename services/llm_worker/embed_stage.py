@@ -104,7 +104,7 @@ def _finish(lease: StageLease, keeper: EmbedKeeper) -> None:
     with unit_of_work(lease.project_id) as session:
         jobs.lock(session, lease.run_id)
         stages.report(session, lease, keeper.progress())
-        used = usage.of_run(session, lease.run_id)
+        used = usage.of_run(session, lease.run_id, kind="embedding")
         figures = {**keeper.figures(), "usage": used}
         stages.finish(session, lease, figures, peak_memory_bytes=peak_memory())
 

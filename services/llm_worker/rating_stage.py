@@ -89,5 +89,5 @@ def _figures(session: Session, run_id: UUID) -> dict[str, Any]:
         "rated": counts["completed"] - counts["failed"],
         "cached": counts["cached"],
         "unparsed": counts["failed"],
-        "usage": usage.of_run(session, run_id),
+        "usage": usage.of_run(session, run_id, kind="chat"),
     }

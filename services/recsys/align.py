@@ -54,7 +54,7 @@ class Projector(nn.Module):
         sizes = [d_llm, config.hidden, config.d] if config.layers == 2 else [d_llm, config.d]
         layers: list[nn.Module] = []
         for wide, narrow in pairwise(sizes):
-            linear = nn.Linear(wide, narrow)
+            linear = nn.Linear(wide, narrow, device=rng.device)  # a generator fills its own device
             nn.init.xavier_uniform_(linear.weight, generator=rng)
             nn.init.zeros_(linear.bias)
             layers += [linear, nn.ReLU()]
@@ -86,7 +86,7 @@ def align(
     """
     texts = centred(texts.to(rng.device))
     positives = train if config.positives == "train" else reliable(texts, train, n=config.top_n)
-    projector = Projector(texts.users.shape[1], config, rng=rng).to(rng.device)
+    projector = Projector(texts.users.shape[1], config, rng=rng)
     _fit(projector, texts, positives, config, rng, on_epoch)
     with torch.no_grad():
         return _projected(projector, texts, config)

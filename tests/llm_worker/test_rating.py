@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from services.llm_worker import rating_stage, retry
-from services.shared.db.repos import batches, stages
+from services.shared.db.repos import batches, stages, usage
 from services.shared.db.session import unit_of_work
 from services.shared.errors import LeaseLostError, RetryLaterError
 from services.shared.queues import Task
@@ -117,6 +117,24 @@ def test_a_changed_text_asks_only_its_pairs_again(shelf: Shelf, llm: FakeLlm) ->
     assert shelf.stage(changed, StageName.RATE).figures["cached"] == 108
     assert shelf.ratings()[user(0), item(0), "user"] == 2  # of two contents
     assert shelf.ratings()[user(0), item(0), "item"] == 1
+
+
+def test_a_stage_tells_what_its_own_calls_used(shelf: Shelf, llm: FakeLlm) -> None:
+    run_id = shelf.start_run(pairs=20)
+    embedding = usage.Attempt(
+        kind="embedding",
+        model="rater",  # one model for both
+        status="ok",
+        attempt=1,
+        prompt_tokens=7,
+        completion_tokens=0,
+        latency_ms=1.0,
+    )
+    with unit_of_work(shelf.project_id) as session:
+        usage.add(session, [embedding], project_id=shelf.project_id, run_id=run_id)
+    shelf.rate(run_id)
+    used = shelf.stage(run_id, StageName.RATE).figures["usage"]
+    assert used == {"rater": {"requests": 40, "prompt_tokens": 4_000, "completion_tokens": 400}}
 
 
 def test_a_run_without_candidates_has_nothing_to_rate(shelf: Shelf, llm: FakeLlm) -> None:

@@ -51,14 +51,19 @@ def add(
         session.execute(insert(Usage), [{**vars(attempt), **fixed} for attempt in attempts])
 
 
-def of_run(session: Session, run_id: UUID) -> dict[str, dict[str, int]]:
-    """Return requests, prompt_tokens and completion_tokens of the run, by model."""
+def of_run(session: Session, run_id: UUID, *, kind: str | None = None) -> dict[str, dict[str, int]]:
+    """Return requests, prompt_tokens and completion_tokens of the run, by model.
+
+    `kind` narrows it to "chat" or "embedding", where one model may serve both.
+    """
     query = select(
         Usage.model,
         func.count().label("requests"),
         func.coalesce(func.sum(Usage.prompt_tokens), 0).label("prompt_tokens"),
         func.coalesce(func.sum(Usage.completion_tokens), 0).label("completion_tokens"),
     ).where(Usage.run_id == run_id)
+    if kind is not None:
+        query = query.where(Usage.kind == kind)
     return {
         row.model: {
             "requests": row.requests,
