@@ -53,6 +53,8 @@ def denoised(params: LlmhniParams) -> llmhni.Config:
         pool=params.pool,
         lambda_1=params.lambda_1,
         lambda_2=params.lambda_2,
+        de=params.lambda_1 > 0,  # a term of weight 0 need not be computed
+        hal=params.lambda_2 > 0,
         tau_de=params.tau_de,
         tau_hal=params.tau_hal,
         rho=params.rho,
