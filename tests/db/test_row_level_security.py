@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from services.shared.db.base import Base
 from services.shared.db.session import unit_of_work
 from tests.db.conftest import make_dataset, make_project, make_run
+from tests.db.every_table import fill
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("connected")]
 TABLES = sorted(set(Base.metadata.tables) - {"prompts"})
@@ -43,11 +44,15 @@ def test_every_table_but_the_prompts_has_forced_row_level_security() -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_without_a_filter_another_projects_rows_are_invisible(table: str) -> None:
     mine, theirs = make_project("mine"), make_project("theirs")
-    make_run(mine, make_dataset(mine))
+    for project in (mine, theirs):
+        fill(project)
     column = "id" if table == "projects" else "project_id"
-    with unit_of_work(theirs) as session:
-        seen = session.scalars(text(f"SELECT {column} FROM {table}")).all()
-    assert set(seen) <= {theirs}
+    for project in (mine, theirs):
+        with unit_of_work(project) as session:
+            seen = session.scalars(text(f"SELECT {column} FROM {table}")).all()
+            written = session.execute(text(f"UPDATE {table} SET {column} = {column}"))
+        assert set(seen) == {project}
+        assert written.rowcount == len(seen)
     with unit_of_work() as session:
         assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0
 
