@@ -16,11 +16,17 @@ def main(arguments: list[str]) -> int:
         case ["downgrade", revision]:
             run.downgrade(settings().require("owner_database_url"), revision)
         case ["check"]:
-            return int(bool(run.drift(settings().require("owner_database_url"))))
+            return _tell(run.drift(settings().require("owner_database_url")))
         case _:
             sys.stderr.write(f"{__doc__}\n")
             return 2
     return 0
+
+
+def _tell(drift: list[object]) -> int:
+    for change in drift:
+        sys.stderr.write(f"{change}\n")
+    return int(bool(drift))
 
 
 if __name__ == "__main__":

@@ -94,6 +94,8 @@ class Pointers:
         if model is None:
             with unit_of_work(project_id) as session:
                 model = Published.of(listings.model(session, model_id))
+            if len(self._models) >= KNOWN_AT_MOST:
+                self._models.clear()
             self._models[project_id, model_id] = model
         if model.dataset_id != dataset_id:
             raise NotFoundError("model", model_id)
