@@ -1,4 +1,4 @@
-"""Every queue is drained by one process of the stack: work in no one's queue would wait for ever."""
+"""Every queue is drained by one process of the stack: else work would wait for ever."""
 
 import re
 from pathlib import Path
