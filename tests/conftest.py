@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ settings.register_profile("soak", deadline=None, max_examples=5_000)
 settings.load_profile("default")
 
 ENVIRONMENT = os.environ  # noqa: TID251 - this is where tests are kept apart from it
+
+# A shell starts its background jobs deaf to Ctrl-C; tests that send one start children of ours.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before torch or numpy load: two test processes on two cores, one thread each.
 ENVIRONMENT["OMP_NUM_THREADS"] = "1"
