@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+import structlog
+
 from services.shared.db.repos.stages import StageLease
 from services.shared.settings import settings
 
@@ -77,4 +79,7 @@ def _command(lease: StageLease) -> list[str]:
     stage = [sys.executable, "-m", "services.trainer.stage"]
     ids = [str(lease.run_id), lease.name.value, str(lease.token)]
     options = [f"--project={lease.project_id}", f"--parent={os.getpid()}"]
+    asked_by = structlog.contextvars.get_contextvars().get("request_id")
+    if asked_by is not None:  # the messages of the stages that follow carry it on
+        options.append(f"--request={asked_by}")
     return ["/usr/bin/env", *limits, *stage, *ids, *options]

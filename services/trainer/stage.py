@@ -32,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
     said = _outcome_channel()
     configure("trainer", level=settings().log_level, style=cast("Format", settings().log_format))
     lease = StageLease(options.run, options.name, options.project, options.token, attempt=0)
-    with bound(run_id=lease.run_id, stage=lease.name.value):
+    asked_by = {} if options.request is None else {"request_id": options.request}
+    with bound(run_id=lease.run_id, stage=lease.name.value, **asked_by):
         return _guarded(lease, said)
 
 
@@ -81,6 +82,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("token", type=int)
     parser.add_argument("--project", type=UUID, required=True)
     parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--request")
     return parser.parse_args(arguments)
 
 

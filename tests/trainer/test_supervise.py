@@ -1,5 +1,7 @@
 """A stage's process is ended, released, retried or believed, and never outlives its right."""
 
+import base64
+import json
 import os
 import signal
 import subprocess
@@ -231,6 +233,20 @@ def test_a_message_is_done_once_and_dropped_the_second_time(shop: Shop) -> None:
     tasks.enter(StageName.SNAPSHOT, message)
     assert shop.artifact(run_id, StageName.SNAPSHOT) == first
     assert _stage(StageLease(run_id, StageName.SNAPSHOT, shop.project_id, 1, 1)).attempts == 1
+
+
+def test_the_request_that_started_a_run_is_named_in_all_its_messages(shop: Shop) -> None:
+    run_id = shop.start_run()
+    ids = {"id": str(run_id), "project_id": str(shop.project_id), "request_id": "asked-by-a-test"}
+    with redis.Redis.from_url(settings().require("redis_url")) as broker:
+        broker.flushall()
+        tasks.enter(StageName.SNAPSHOT, {"v": 1, **ids})
+        sent = [
+            json.loads(raw) for queue in ("rate", "train") for raw in broker.lrange(queue, 0, 9)
+        ]
+    told = [json.loads(base64.b64decode(one["body"]))[1]["message"] for one in sent]
+    assert {one["headers"]["task"] for one in sent} == {"stage.embed", "stage.pretrain"}
+    assert [one["request_id"] for one in told] == ["asked-by-a-test"] * 2
 
 
 def test_a_message_of_another_version_is_left_to_the_sweep(shop: Shop) -> None:
