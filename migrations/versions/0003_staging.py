@@ -44,6 +44,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     name text := 'import_' || replace(p_import::text, '-', '');
     i imports%ROWTYPE;
+    unknown bigint;
+    first bigint;
 BEGIN
     SELECT * INTO i FROM imports WHERE id = p_import AND lease_token = p_token
         AND visible_at IS NULL FOR UPDATE;
@@ -51,6 +53,20 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM FROM datasets WHERE id = i.dataset_id FOR NO KEY UPDATE;
+    IF i.kind = 'interactions' AND EXISTS (SELECT FROM datasets d WHERE d.id = i.dataset_id
+            AND (d.settings->>'require_known_ids')::boolean) THEN
+        EXECUTE format('SELECT count(*), min(line) FROM staging.%I s
+            WHERE NOT EXISTS (SELECT FROM users u
+                WHERE u.dataset_id = $1 AND u.id = s.user_id COLLATE "C")
+            OR NOT EXISTS (SELECT FROM items t
+                WHERE t.dataset_id = $1 AND t.id = s.item_id COLLATE "C")', name)
+            INTO unknown, first USING i.dataset_id;
+        IF unknown > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'WN001', MESSAGE = format(
+                '%s rows name a user or an item that was not uploaded, the first in line %s.',
+                unknown, first);
+        END IF;
+    END IF;
     IF i.kind = 'interactions' THEN
         EXECUTE format('INSERT INTO interactions (project_id, dataset_id, import_id, user_id,
             item_id, type, value, "timestamp", event_id, text, "position", split,

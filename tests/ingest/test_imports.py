@@ -165,6 +165,22 @@ def test_texts_come_through_as_they_were_sent(shop: Shop) -> None:
     assert (row["id"], row["text"]) == ("😀/ü", text)
 
 
+def test_where_ids_must_be_known_a_file_with_another_brings_nothing_in(shop: Shop) -> None:
+    shop.http.patch(shop.path, json={"settings": {"require_known_ids": True}})
+    shop.bring_in(b"id\nu\n", kind="users")
+    shop.bring_in(b"id\ni\n", kind="items")
+    job = shop.bring_in(b"user_id,item_id\nu,i\nx,i\nu,y\n")
+    assert (job["state"], job["error"]) == (
+        "failed",
+        {
+            "code": "UNKNOWN_ID",
+            "detail": "2 rows name a user or an item that was not uploaded, the first in line 3.",
+        },
+    )
+    assert shop.rows() == []
+    assert shop.bring_in(b"user_id,item_id\nu,i\n")["result"]["accepted"] == 1
+
+
 def test_naive_times_take_the_datasets_zone(shop: Shop) -> None:
     shop.http.patch(shop.path, json={"settings": {"timezone": "Europe/Berlin"}})
     shop.bring_in(b"user_id,item_id,timestamp\nu,i,2026-07-01T12:00:00\n")

@@ -1,14 +1,20 @@
 """Rows of an upload: copied beside the log, then made visible whole, in one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import orjson
+import psycopg
 from psycopg import Connection, sql
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from services.shared.db.repos.imports import Counts, ImportLease
-from services.shared.errors import LeaseLostError
+from services.shared.errors import InvalidError, LeaseLostError
+
+UNKNOWN_IDS = "WN001"
+"""The SQLSTATE under which `staging.publish` refuses rows of unknown users or items."""
 
 
 def publish(
@@ -23,7 +29,8 @@ def publish(
     """Copy the rows and make them visible, all in this transaction of the role winnow_ingest.
 
     `blocks` is CSV as `COPY … (FORMAT csv)` reads it. LeaseLostError, and nothing written, when a
-    newer token has come or the import is visible already. A predecessor that still copies holds a
+    newer token has come or the import is visible already; InvalidError when the dataset wants known
+    ids and a row names another. A predecessor that still copies holds a
     lock: then this fails after ten seconds, and the next attempt is the sweep's.
     """
     session.execute(text("SET LOCAL lock_timeout = '10s'"))
@@ -43,8 +50,19 @@ def publish(
         "errors": orjson.dumps(list(counts.errors)).decode(),
         "errors_path": counts.errors_path,
     }
-    if not session.scalar(query, values):
-        raise LeaseLostError(f"import {lease.import_id}")
+    with _unknown_ids_told():
+        if not session.scalar(query, values):
+            raise LeaseLostError(f"import {lease.import_id}")
+
+
+@contextmanager
+def _unknown_ids_told() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, psycopg.Error) or error.orig.sqlstate != UNKNOWN_IDS:
+            raise
+        raise InvalidError(str(error.orig.diag.message_primary), code="UNKNOWN_ID") from None
 
 
 def _copy(session: Session, name: str, columns: Sequence[str], blocks: Iterable[bytes]) -> None:
