@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from services.llm_worker.ask import ABOUT_THE_QUESTION, UNPARSABLE_TRIES
 from services.llm_worker.embed_keeping import EmbedKeeper, Text
 from services.llm_worker.endpoints import Embedder
+from services.llm_worker.limiter import StoppedError
 from services.llm_worker.retry import PASSING
 from services.llm_worker.snapshot import Texts
 from services.shared.errors import UnavailableError, WinnowError
@@ -35,7 +36,7 @@ class EmbedderRefusedError(WinnowError):
 class Embedding:
     """The embedding of one snapshot on the event loop.
 
-    `check` is called before each call and raises when there is to be none.
+    `check` is called before each call and in every wait, and raises when there is to be none.
     """
 
     def __init__(
@@ -78,14 +79,25 @@ class Embedding:
         request = EmbedRequest(texts=texts, model=self._keeper.model)
         made: list[EmbedReply] = []
         for _ in range(UNPARSABLE_TRIES):
-            self._check()
-            reply = await self._embedder.retrier.call(
-                lambda: self._embedder.client.embed(request), made, lambda: False
-            )
+            try:
+                reply = await self._embedder.retrier.call(
+                    lambda: self._embedder.client.embed(request), made, self._stopped
+                )
+            except StoppedError:
+                await asyncio.to_thread(self._keeper.keep, group, [], made)
+                self._check()  # says why
+                raise
             if reply.status != "unparsable":
                 break
         await asyncio.to_thread(self._keeper.keep, group, reply.vectors, made)
         return reply
+
+    def _stopped(self) -> bool:
+        try:
+            self._check()
+        except WinnowError:
+            return True
+        return False
 
     async def _take(self, group: Sequence[Text], reply: EmbedReply) -> None:
         """Search a group that was refused for the text that is to blame; leave that one out."""

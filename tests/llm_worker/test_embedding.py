@@ -1,16 +1,18 @@
 """Every text gets one vector, once, whatever the endpoint does meanwhile."""
 
 import struct
+import time
 
 import pytest
 
 from services.llm_worker import embed, retry
-from services.shared.db.repos import embeddings
+from services.shared.db.repos import embeddings, stages
 from services.shared.db.session import unit_of_work
 from services.shared.llm.cache_key import text_key
 from services.shared.queues import Task
+from services.shared.settings import settings
 from services.shared.stages import StageName
-from tests.fakes.llm import Call, FakeLlm, refused, vector_of
+from tests.fakes.llm import Call, FakeLlm, Wire, refused, vector_of
 from tests.llm_worker.shelf import N_ITEMS, N_USERS, Shelf, item, texts
 
 pytestmark = pytest.mark.stack
@@ -88,6 +90,26 @@ def test_an_embedder_that_is_away_is_waited_for(
     shelf.do(Task.EMBED, run_id)
     assert shelf.stage(run_id, StageName.EMBED).state == "succeeded"
     assert shelf.attempts(run_id) == {"server_error": 8, "ok": 2}
+
+
+def test_a_cancelled_run_sits_out_no_pause_of_the_embedder(
+    shelf: Shelf, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WINNOW_LEASE_SECONDS", "1")  # how soon a cancel is noticed
+    settings.cache_clear()
+    run_id = shelf.start_run()
+
+    def limited(_: Call) -> Wire:
+        with unit_of_work(shelf.project_id) as session:
+            stages.cancel_run(session, run_id)
+        return refused(429, retry_after="60")
+
+    llm.script = limited
+    began = time.monotonic()
+    shelf.do(Task.EMBED, run_id)
+    assert time.monotonic() - began < 30  # of the 60 that were asked for
+    assert shelf.stage(run_id, StageName.EMBED).state == "cancelled"
+    assert shelf.attempts(run_id) == {"rate_limited": len(llm.calls)}
 
 
 def test_a_stage_whose_token_is_old_keeps_no_vector(shelf: Shelf, llm: FakeLlm) -> None:
