@@ -74,6 +74,17 @@ def test_a_repeated_post_carries_the_same_idempotency_key() -> None:
     assert second.json() == {"method": "llmhni", "seed": 0}
 
 
+def test_a_post_that_meets_its_own_first_try_waits_for_it_and_any_other_conflict_is_told() -> None:
+    running, taken = Answer(409, {"code": "STILL_RUNNING"}), Answer(409, {"code": "NAME_TAKEN"})
+    waits: list[float] = []
+    answers = (running, running, Answer(201, {"id": "d"}), taken)
+    with scripted(*answers) as server, Client(server.url, "k", sleep=waits.append) as client:
+        assert client.create_dataset("books") == {"id": "d"}
+        with pytest.raises(ApiError, match="NAME_TAKEN"):
+            client.create_dataset("books")
+    assert waits == [0.5, 1.0]
+
+
 def test_two_calls_have_two_idempotency_keys() -> None:
     with scripted(Answer(202, {}), Answer(202, {})) as server, Client(server.url, "k") as client:
         client.start_run("d")

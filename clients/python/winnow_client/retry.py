@@ -8,8 +8,11 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from winnow_client.errors import api_error
+
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 REFUSED_FOR_NOW = frozenset({429, 503})
+STILL_RUNNING = "STILL_RUNNING"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,18 @@ class Retry:
         asked = retry_after(response) if response is not None else None
         wait = self.first_wait * 2**attempt if asked is None else asked
         return min(wait, self.cap)
+
+
+def is_refused_for_now(response: httpx.Response) -> bool:
+    """Say whether the same request may succeed soon: the server is busy, or busy with this one.
+
+    The second is what a repeated POST meets whose first try was cut off and goes on over there.
+    """
+    if response.status_code in REFUSED_FOR_NOW:
+        return True
+    return (
+        response.status_code == httpx.codes.CONFLICT and api_error(response).code == STILL_RUNNING
+    )
 
 
 def retry_after(response: httpx.Response) -> float | None:

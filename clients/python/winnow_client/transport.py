@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from winnow_client.errors import ApiError, ConnectionFailedError, Json, api_error
-from winnow_client.retry import IDEMPOTENT, REFUSED_FOR_NOW, Retry
+from winnow_client.retry import IDEMPOTENT, Retry, is_refused_for_now
 
 Body = Callable[[], Iterator[bytes]]
 
@@ -86,7 +86,7 @@ class Transport:
                     raise ConnectionFailedError(_sentence(self._http.base_url, error)) from error
                 self._sleep(self._retry.wait(attempt, None))
                 continue
-            if response.status_code not in REFUSED_FOR_NOW or last:
+            if last or not is_refused_for_now(response):
                 return _checked(response)
             self._sleep(self._retry.wait(attempt, response))
         raise AssertionError("attempts is at least one")
