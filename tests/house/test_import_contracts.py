@@ -38,6 +38,8 @@ PLANTS: dict[str, list[Plant]] = {
     "db-floors": [
         Plant(f"services/shared/db/tables/{PLANTED}.py", "import services.shared.db.session")
     ],
+    "command-line-over-http": [Plant(f"winnow/{PLANTED}.py", "import services.recsys")],
+    "nothing-imports-tests": [Plant(f"services/shared/{PLANTED}.py", "import tests")],
     "one-paper-never-imports-another": [
         Plant("services/recsys/methods/bpr", "import services.recsys.methods.llmhni")
     ],
