@@ -20,7 +20,7 @@ class Client:
     """Calls the API at `base_url` with `key`; close it, or use it as a context manager.
 
     Every method raises ApiError for a refusal and ConnectionFailedError where no answer came.
-    Calls that may safely be repeated wait and retry on 429, 503 and while their first try still runs.
+    Calls that may safely be repeated wait and retry on 429, 503 and while a first try still runs.
     """
 
     def __init__(
