@@ -3,7 +3,8 @@
 from functools import lru_cache
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_postrun, task_prerun
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from services.shared.settings import settings
 
@@ -18,6 +19,8 @@ def make_app(name: str, *, queues: str = "") -> Celery:
     What a message names is claimed under a lease in Postgres, so a second delivery does no harm.
     """
     setup_logging.connect(_leave_logging_alone, weak=False)
+    task_prerun.connect(_name_task, weak=False)
+    task_postrun.connect(_forget_task, weak=False)
     app = Celery(name, broker=settings().require("redis_url"), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
@@ -59,3 +62,12 @@ def sender() -> Celery:
 
 def _leave_logging_alone(**_: object) -> None:
     """Stand where Celery's own set-up would, which lowers the root logger's level."""
+
+
+def _name_task(task_id: str, **_: object) -> None:
+    """Let every line that the task logs carry its id."""
+    bind_contextvars(task_id=task_id)
+
+
+def _forget_task(**_: object) -> None:
+    unbind_contextvars("task_id")
