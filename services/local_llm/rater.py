@@ -71,7 +71,7 @@ def why_unreadable(question: Question) -> str | None:
 
 
 def _side(question: Question) -> str:
-    return "the reader's profile" if question.view == "user" else "the liked items' text"
+    return "the user's profile" if question.view == "user" else "the liked items' text"
 
 
 def _reason(question: Question, score: float, cuts: Cuts) -> str:
@@ -79,7 +79,7 @@ def _reason(question: Question, score: float, cuts: Cuts) -> str:
 
 
 def _words(question: Question) -> str:
-    side = "the reader's profile" if question.view == "user" else "the liked items"
+    side = "the user's profile" if question.view == "user" else "the liked items"
     shared = shared_words(question.item, question.asked)
     if not shared:
         return f"shares no telling word with {side}"

@@ -49,16 +49,16 @@ def test_the_reason_names_the_local_rater_the_shared_words_and_the_numbers(minil
 def test_no_shared_word_is_said_so(hashed: HashedTfIdf) -> None:
     answer = rate(hashed, Question("user", (READER,), LEDGERS))
     assert answer.label == "Low"
-    assert "shares no telling word with the reader's profile" in answer.reason
+    assert "shares no telling word with the user's profile" in answer.reason
 
 
 @pytest.mark.parametrize(
     ("asked", "item", "said"),
     [
         ((READER,), "嵐の夜、寂しい屋敷で起こる怪事件の物語。", "the item's text is not in Latin"),
-        (("Любит готические романы.",), MYSTERY, "the reader's profile is not in Latin"),
+        (("Любит готические романы.",), MYSTERY, "the user's profile is not in Latin"),
         ((READER,), " \n", "the item's text has no words"),
-        (("?!",), MYSTERY, "the reader's profile has no words"),
+        (("?!",), MYSTERY, "the user's profile has no words"),
     ],
 )
 def test_what_cannot_be_read_is_mid_and_says_so(
