@@ -25,7 +25,10 @@ def refuse_unsupported() -> None:
     """Exit with one sentence where the stack can not run."""
     system = {"Darwin": "macOS"}.get(platform.system(), platform.system())
     if system != "Linux":
-        sys.exit(f"Winnow's own stack runs on Linux, not on {system}: use `docker compose up`.")
+        sys.exit(
+            f"Winnow's own stack does not run on {system}: it runs on Linux with glibc, "
+            "such as Debian or Ubuntu; a virtual machine will do."
+        )
     if platform.libc_ver()[0] != "glibc":
         sys.exit("The embedded servers and torch are built for glibc; this Linux has another libc.")
     if not PYTHONS[0] <= sys.version_info[:2] < PYTHONS[1]:

@@ -42,7 +42,8 @@ class Install:
             if not self._python.exists():
                 self._step("making .venv", self._make)
             if not self._has_torch():
-                self._step(f"installing torch {TORCH} (about 200 MB)", self._torch)
+                size = "about 200 MB; several GB where only the CUDA build is to be had"
+                self._step(f"installing torch {TORCH} ({size})", self._torch)
             for lock in self._locks():
                 self._stamped(lock, partial(self._locked, lock))
             self._stamped(self.root / "pyproject.toml", self._project)

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from winnow.errors import DiskFullError, StackError
+from winnow.errors import DiskFullError, HomeUnusableError, StackError
 from winnow.host import check_platform
 
 INTERRUPTED = 130
@@ -31,9 +31,11 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            return _fail(f"The disk is full: {error}.", DiskFullError.exit_code)
+        if not isinstance(error, PermissionError) or error.filename is None:
             raise
-        return _fail(f"The disk is full: {error}.", DiskFullError.exit_code)
+        return _fail(f"{error.filename}: {error.strerror}.", HomeUnusableError.exit_code)
 
 
 def _fail(sentence: str, code: int) -> int:

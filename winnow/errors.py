@@ -55,3 +55,21 @@ class ApiRefusedError(StackError):
     """The api answered with an error."""
 
     exit_code: ClassVar[int] = 10
+
+
+class SettingError(StackError):
+    """A WINNOW_* variable has a value that nothing can be started with."""
+
+    exit_code: ClassVar[int] = 11
+
+
+class HomeUnusableError(StackError):
+    """The stack's folder can not be made, read or written."""
+
+    exit_code: ClassVar[int] = 12
+
+
+class UnknownNameError(StackError):
+    """The command names a process that there is not."""
+
+    exit_code: ClassVar[int] = 2

@@ -1,5 +1,6 @@
 """The stack's private folder: generated secrets, remembered ports, one command at a time."""
 
+import errno
 import fcntl
 import json
 import os
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from winnow.errors import HomeBusyError, StackError
+from winnow.errors import HomeBusyError, HomeUnusableError, StackError
 
 SECRETS = ("admin", "owner", "app", "ingest", "valkey", "operator", "local_llm")
 
@@ -25,7 +26,19 @@ class Home:
 
         Raises:
             StackError: the path holds something that is not ours.
+            HomeUnusableError: we may not make it, or not write there.
         """
+        try:
+            self._create()
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            raise HomeUnusableError(
+                f"{self.folder} can not be made or written ({error.strerror}): name a folder "
+                "of your own with --home or WINNOW_HOME."
+            ) from error
+
+    def _create(self) -> None:
         marker = self.folder / "secrets.json"
         if self.folder.exists() and not marker.exists() and any(self.folder.iterdir()):
             raise StackError(f"{self.folder} holds other files: name an empty or a new folder.")

@@ -9,7 +9,7 @@ from winnow.errors import DiskFullError, UnsupportedPlatformError
 
 GIB = 2**30
 MACHINES = frozenset({"x86_64", "aarch64"})
-ELSEWHERE = "`docker compose up` brings the same services up in containers."
+SUPPORTED = "it runs on Linux with glibc, such as Debian or Ubuntu; a virtual machine will do."
 
 
 def check_platform(
@@ -28,16 +28,16 @@ def check_platform(
     system = platform.system() if system is None else system
     if system != "Linux":
         name = {"Darwin": "macOS"}.get(system, system)
-        raise UnsupportedPlatformError(
-            f"The embedded stack runs on Linux, not on {name}: {ELSEWHERE}"
-        )
+        raise UnsupportedPlatformError(f"The embedded stack does not run on {name}: {SUPPORTED}")
     machine = platform.machine() if machine is None else machine
     if machine not in MACHINES:
-        raise UnsupportedPlatformError(f"There are no embedded servers for {machine}: {ELSEWHERE}")
+        raise UnsupportedPlatformError(
+            f"There are no embedded servers for {machine} to build the stack on: {SUPPORTED}"
+        )
     if (platform.libc_ver()[0] if libc is None else libc) != "glibc":
         raise UnsupportedPlatformError(
             "The embedded servers and torch are built for glibc, and this system has another C "
-            f"library (Alpine's musl?): take a Debian-like one; or {ELSEWHERE}"
+            f"library (Alpine's musl?): {SUPPORTED}"
         )
 
 

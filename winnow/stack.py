@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from winnow import memory, processes, records
-from winnow.errors import NotRunningError
+from winnow.errors import NotRunningError, UnknownNameError
 from winnow.home import Home
 from winnow.host import GIB, check_platform, check_space, inherited
 from winnow.interruption import noticed
@@ -127,12 +127,18 @@ class Stack:
         """Return the last lines that a process wrote.
 
         Raises:
-            NotRunningError: no such process was ever started here.
+            NotRunningError: nothing was ever started here.
+            UnknownNameError: no such process was.
         """
-        path = self.home.log(name)
-        if not path.is_file():
-            known = ", ".join(log.stem for log in self.home.logs())
-            raise NotRunningError(f"There is no log of {name!r} here; there is: {known or 'none'}.")
+        known = {log.stem: log for log in self.home.logs()}
+        if not known:
+            raise NotRunningError(
+                f"There are no logs in {self.home.folder}: start with `winnow up`."
+            )
+        if name not in known:
+            names = ", ".join(known)
+            raise UnknownNameError(f"There is no log of {name!r} here; there are: {names}.")
+        path = known[name]
         return "\n".join(tail(path.read_text(encoding="utf-8", errors="replace"), lines=lines))
 
     def pss_bytes(self) -> int:

@@ -16,6 +16,7 @@ from winnow.interruption import Interruption
 from winnow.plan import Plan, Service, visible_to
 from winnow.port_choice import choose_ports
 from winnow.records import Record
+from winnow.validity import require_valid
 from winnow.waiting import failure, wait_until_ready
 
 
@@ -35,9 +36,11 @@ class Start:
         """Start whatever does not run; return when everything serves.
 
         Raises:
+            SettingError: a variable can not be used.
             PortTakenError: another program holds a port that we need.
             ProcessFailedError: a process ended or did not serve in time; its log is quoted.
         """
+        require_valid(self.given)
         addresses.require_complete(self.given)
         ports = choose_ports(self.home, self.given)
         postgres, valkey = self._servers(ports)

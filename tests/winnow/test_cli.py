@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 import pytest
 
 from winnow import cli, errors
-from winnow.errors import ApiRefusedError, NotRunningError, UnsupportedPlatformError
+from winnow.errors import (
+    ApiRefusedError,
+    HomeUnusableError,
+    NotRunningError,
+    SettingError,
+    UnknownNameError,
+    UnsupportedPlatformError,
+)
+from winnow.home import Home
 from winnow.host import check_platform
 from winnow.rest import Rest
 
@@ -104,6 +112,50 @@ def test_down_and_status_without_a_stack_make_no_folder(
     assert not home.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WINNOW_API_PORT", "abc"),
+        ("WINNOW_API_PORT", "99999"),
+        ("WINNOW_LOCAL_LLM__PORT", "0"),
+        ("WINNOW_LLM__BASE_URL", "nonsense"),
+        ("WINNOW_LLM__BASE_URL", "http:///v1"),
+        ("WINNOW_EMBEDDER__BASE_URL", "http://llm:port/v1"),
+    ],
+)
+def test_a_setting_that_nothing_can_start_with_is_told_before_anything_starts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert cli.run(["--home", str(tmp_path / "home"), "up"]) == SettingError.exit_code
+    assert capsys.readouterr().err.startswith(f"winnow: {name} is ")
+    assert not list((tmp_path / "home" / "run").iterdir())
+
+
+def test_a_home_that_can_not_be_made_is_told_with_what_helps(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.run(["--home", "/proc/winnow", "up"]) == HomeUnusableError.exit_code
+    told = capsys.readouterr().err
+    assert told.startswith("winnow: /proc/winnow can not be made or written (")
+    assert "--home or WINNOW_HOME" in told
+
+
+def test_a_log_of_no_process_is_told_with_the_names_that_there_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    for name in ("api", "trainer"):
+        home.log(name).touch()
+    assert cli.run(["--home", str(home.folder), "logs", "nope"]) == UnknownNameError.exit_code
+    assert "no log of 'nope' here; there are: api, trainer." in capsys.readouterr().err
+
+
 def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["fly"]) == 2
     assert "No such command 'fly'" in capsys.readouterr().err
@@ -112,8 +164,8 @@ def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("host", "sentence"),
     [
-        ({"system": "Darwin"}, "runs on Linux, not on macOS"),
-        ({"system": "Windows"}, "runs on Linux, not on Windows"),
+        ({"system": "Darwin"}, "does not run on macOS: it runs on Linux with glibc"),
+        ({"system": "Windows"}, "does not run on Windows: it runs on Linux with glibc"),
         ({"machine": "riscv64"}, "no embedded servers for riscv64"),
         ({"libc": ""}, "built for glibc.*musl"),
     ],
@@ -128,4 +180,4 @@ def test_an_unsupported_host_gets_a_clear_word(host: dict[str, str], sentence: s
 def test_every_failure_has_an_exit_code_of_its_own() -> None:
     kinds: list[type[errors.StackError]] = [errors.StackError, *errors.StackError.__subclasses__()]
     codes = [kind.exit_code for kind in kinds]
-    assert sorted(codes) == [1, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert sorted(codes) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
