@@ -41,6 +41,8 @@ def card() -> Json:
     return {
         "id": "model-1",
         "run_id": "run-1",
+        "default_graph": "denoised",
+        "params": {"max_drop_share": 0.1},
         "metrics": {"raw": {"val": PART, "test": PART}, "denoised": {"val": PART, "test": better}},
     }
 

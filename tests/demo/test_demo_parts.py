@@ -203,6 +203,28 @@ def test_titles_and_labels_are_shown_as_they_are() -> None:
     assert render.view_text(row | {"ratings": {"user": None}}, "user") == "no rating"
 
 
+def test_the_truth_is_told_in_words_and_a_wrong_verdict_is_marked() -> None:
+    assert render.truth_text("misclick", verdict="noise") == "planted: misclick"
+    assert render.truth_text("taste", verdict="noise") == "true taste (!! false alarm)"
+    assert render.truth_text("popular", verdict="hard") == "planted: by popularity (!! missed)"
+    assert render.truth_text("side", verdict="hard") == "true side interest"
+    assert render.truth_text("", verdict="noise") == "not in train"
+    assert set(render.KINDS) == {purchase.kind for purchase in make_shop(2).purchases}
+
+
+def test_the_star_has_a_legend_where_one_is_shown() -> None:
+    same = SideBySide(user_id="u", raw=("1", "2"), denoised=("2", "1"))
+    assert render.legend(same) == []
+    other = SideBySide(user_id="u", raw=("1", "2"), denoised=("2", "3"))
+    assert render.legend(other) == ["* only in this list, not in the other one."]
+
+
+def test_a_title_wider_than_its_table_stays_on_one_line() -> None:
+    lists = SideBySide(user_id="a-user-with-a-rather-long-name", raw=("1",), denoised=("2",))
+    first = printed(render.side_by_side_table(lists, {})).splitlines()[0]
+    assert first.strip() == "Top 1 of a-user-with-a-rather-long-name"
+
+
 def test_a_curl_line_quotes_ids() -> None:
     lines = render.curl_lines("http://h", key="k", dataset_id="d", user_id="x y/z")
     assert "x%20y%2Fz" in lines[0]

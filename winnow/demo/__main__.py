@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -35,7 +39,8 @@ def main(
 ) -> None:
     """Show on data of yours, or on a generated bookshop, what Winnow does."""
     console = Console(width=None if sys.stdout.isatty() else LINE)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as cleanly as Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # one ends as cleanly as the other
+        signal.signal(number, _stopping)
     try:
         with tempfile.TemporaryDirectory(prefix="winnow-demo-", ignore_cleanup_errors=True) as own:
             source = _source(data, Path(own) / "data", seed=seed, budget_pairs=budget_pairs)
@@ -81,12 +86,19 @@ def _play(
     console.print("The stack is down.")
 
 
+def _stopping(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Say at once that it was heard: ending the processes takes seconds.
+
+    Written past the console and its buffer, neither of which a handler may enter twice.
+    """
+    os.write(sys.stderr.fileno(), "Stopping …\n".encode())
+    raise KeyboardInterrupt
+
+
 def _stay(console: Console, endpoints: Endpoints) -> None:
     console.print(f"Up at {endpoints.api_url} until Ctrl-C.", highlight=False)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
-    except KeyboardInterrupt:
-        console.print("Stopping.")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from winnow.demo.detection import Flags, Scores, auc, expected_hits
 
 Pair = tuple[str, str]
 DOUBT = {"High": 0.0, "Mid": 1.0, "Low": 2.0}
+STAND_IN = "Local rater"  # how the reasons of services/local_llm begin
 UNRATED = -1.0  # an edge that no one suspected ranks below every edge that was rated
 
 
@@ -87,6 +88,12 @@ def doubt(row: dict[str, Any] | None) -> float:
     views = row.get("ratings") or {}
     labels = [(views.get(view) or {}).get("label") for view in ("user", "item")]
     return sum(DOUBT.get(label or "Mid", 1.0) for label in labels)
+
+
+def rated_by_stand_in(verdicts: list[dict[str, Any]]) -> bool:
+    """Tell whether the local rater answered, which says of itself in every reason what it is."""
+    ratings = [view for row in verdicts for view in (row.get("ratings") or {}).values() if view]
+    return any((rating.get("reason") or "").startswith(STAND_IN) for rating in ratings)
 
 
 def suspicion_of(row: dict[str, Any]) -> float:

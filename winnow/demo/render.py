@@ -11,11 +11,18 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from winnow.bookshop.shop import NOISE_KINDS
 from winnow.demo.caught import Catch
 from winnow.demo.choices import SideBySide
 from winnow.demo.peers import Row
 
 Json = dict[str, Any]
+KINDS = {
+    "misclick": "planted: misclick",
+    "popular": "planted: by popularity",
+    "taste": "true taste",
+    "side": "true side interest",
+}
 SHOWN = ("recall@10", "ndcg@10", "recall@20", "ndcg@20")
 
 
@@ -63,9 +70,21 @@ def flagged_table(
         cells = [_item(row["item_id"], titles), f"{row['verdict']}, {row['action']}"]
         cells += [view_text(row, "user"), view_text(row, "item")]
         if truth:
-            cells.append(truth.get((row["user_id"], row["item_id"]), "not in train"))
+            kind = truth.get((row["user_id"], row["item_id"]), "")
+            cells.append(truth_text(kind, verdict=row["verdict"]))
         table.add_row(Text(row["user_id"]), *(Text(cell) for cell in cells))
     return table
+
+
+def truth_text(kind: str, *, verdict: str) -> str:
+    """Return the truth in words, and a mark where the verdict is wrong."""
+    words = KINDS.get(kind)
+    if words is None:
+        return "not in train"
+    if verdict == "noise" and kind not in NOISE_KINDS:
+        return f"{words} (!! false alarm)"
+    missed = verdict in {"hard", "clean"} and kind in NOISE_KINDS
+    return f"{words} (!! missed)" if missed else words
 
 
 def view_text(row: Json, view: str) -> str:
@@ -91,50 +110,22 @@ def side_by_side_table(lists: SideBySide, titles: Mapping[str, str]) -> Table:
     return table
 
 
+def legend(lists: SideBySide) -> list[str]:
+    """Return what the star means, where one is shown."""
+    if set(lists.raw) == set(lists.denoised):
+        return []
+    return ["* only in this list, not in the other one."]
+
+
 def catch_table(catch: Catch) -> Table:
     """Return how well each finder found the planted noise."""
-    title = (
-        f"Planted noise: {catch.noise:,} of {catch.edges:,} train edges; "
-        f"{catch.rated:,} were rated, {catch.rated_noise:,} of those planted"
-    )
-    table = _table(title, "found by")
+    table = _table("Planted noise", "found by")
     for name in ("AUC, rated edges", "AUC, all edges", "precision", "recall"):
         table.add_column(name, justify="right")
     for finder in catch.finders:
         figures = (finder.auc_rated, finder.auc_all, finder.precision, finder.recall)
         table.add_row(finder.name, *(_figure(figure) for figure in figures))
     return table
-
-
-def catch_notes(catch: Catch) -> list[str]:
-    """Return the sentences that the table needs."""
-    return [
-        (
-            f"Precision and recall at the {catch.flagged:,} edges that the verdicts call noise; "
-            "every other row flags as many, its most suspicious first."
-        ),
-        (
-            f"Hard positives (bought for a side interest): {catch.side_rated:,} were rated, "
-            f"{catch.side_rated - catch.side_flagged:,} of them not called noise."
-        ),
-    ]
-
-
-def report_lines(report: Json) -> list[str]:
-    """Return the noise report's totals as sentences."""
-    totals = report["totals"]
-    verdicts = ", ".join(f"{count:,} {name}" for name, count in totals["by_verdict"].items())
-    lines = [
-        (
-            f"{totals['candidates']:,} candidates among {totals['edges']:,} edges and beyond, "
-            f"{totals['rated']:,} rated: {verdicts}."
-        ),
-        f"{totals['dropped']:,} edges dropped, {totals['added']:,} added.",
-    ]
-    views = (report.get("agreement") or {}).get("views")
-    if isinstance(views, int | float):
-        lines.append(f"The two views agree on {views:.0%} of the pairs.")
-    return lines
 
 
 def stages_table(job: Json) -> Table:
@@ -165,7 +156,8 @@ def curl_lines(api_url: str, *, key: str, dataset_id: str, user_id: str) -> list
 
 
 def _table(title: str, first: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    whole = Text(title, no_wrap=True, overflow="ignore")  # a table narrower than its title wraps it
+    table = Table(title=whole, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first)
     return table
 

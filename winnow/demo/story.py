@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from winnow.demo import drive, render
-from winnow.demo.caught import account, read_truth
+from winnow.demo import drive, remarks, render
+from winnow.demo.caught import account, rated_by_stand_in, read_truth
 from winnow.demo.choices import TOP, flagged, most_changed, most_flagged_users
 from winnow.demo.failures import DemoError
 from winnow.demo.peers import Row, peers, shop_for_bench
@@ -49,7 +49,8 @@ def tell(
         card = drive.card_of(client, job)
         console.print(render.stages_table(job))
         console.print(render.metrics_table(card))
-        user_id = _show_verdicts(console, client, source, dataset_id, job["id"], card["id"])
+        _say(console, remarks.metric_notes(card, generated=source.truth is not None))
+        user_id = _show_verdicts(console, client, source, dataset_id, card)
     _show_peers(console, source, card, scratch, fit_peers)
     return Told(key=access.key, dataset_id=dataset_id, user_id=user_id)
 
@@ -69,12 +70,13 @@ def _upload(console: Console, client: Client, source: Source, *, seed: int) -> s
 
 
 def _show_verdicts(
-    console: Console, client: Client, source: Source, dataset_id: str, run_id: str, model_id: str
+    console: Console, client: Client, source: Source, dataset_id: str, card: drive.Json
 ) -> str:
     """Show the noise report, what was flagged and one user's lists; return that user's id."""
+    run_id, model_id = card["run_id"], card["id"]
     verdicts = list(client.verdicts(dataset_id, run=run_id))
     truth = read_truth(source.truth) if source.truth else {}
-    _say(console, render.report_lines(client.noise_report(dataset_id, run=run_id)))
+    _say(console, remarks.report_lines(client.noise_report(dataset_id, run=run_id), card))
     for verdict, count, title in (
         ("noise", 5, "Five flagged interactions"),
         ("hard", 2, "Suspected, and kept as hard positives"),
@@ -85,7 +87,7 @@ def _show_verdicts(
     if truth:
         catch = account(truth, verdicts)
         console.print(render.catch_table(catch))
-        _say(console, render.catch_notes(catch))
+        _say(console, remarks.catch_notes(catch, stand_in=rated_by_stand_in(verdicts)))
     return _show_lists(console, client, source, dataset_id, model_id, most_flagged_users(verdicts))
 
 
@@ -105,6 +107,7 @@ def _show_lists(
     if lists is None:
         raise DemoError("No pair was rated: there is nothing to show.")
     console.print(render.side_by_side_table(lists, source.titles))
+    _say(console, render.legend(lists))
     return lists.user_id
 
 
@@ -120,6 +123,7 @@ def _show_peers(
         console.print(f"No peers to show. {error}", markup=False, highlight=False)
         return
     console.print(render.peers_table(rows, card))
+    _say(console, remarks.peer_notes(rows, card))
 
 
 def _say(console: Console, lines: list[str]) -> None:
@@ -128,15 +132,16 @@ def _say(console: Console, lines: list[str]) -> None:
 
 
 def farewell(api_url: str, told: Told, *, keep: bool) -> list[str]:
-    """Return where the docs are, the key, and three calls to paste."""
+    """Return where the docs are, the key, and three calls to paste, if the stack stays up."""
+    if not keep:
+        return ["KEEP=1 keeps it up and prints a key and three curl lines."]
     curls = render.curl_lines(
         api_url, key=told.key, dataset_id=told.dataset_id, user_id=told.user_id
     )
-    until = "until Ctrl-C" if keep else "only while the stack is up; KEEP=1 keeps it up"
     return [
         f"API docs: {api_url}/docs",
         f"Throw-away key: {told.key}",
-        f"Three calls to try ({until}):",
+        "Three calls to try (until Ctrl-C):",
         *curls,
     ]
 
