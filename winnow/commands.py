@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from uuid import UUID
 
 import click
 from rich.console import Console
@@ -14,6 +15,17 @@ from winnow.stack import DEFAULT_HOME, Endpoints, Stack
 
 MIB = 2**20
 ROLES = ("admin", "write", "read")
+
+
+def _project_id(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    try:
+        return None if value is None else str(UUID(value))
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is no project's id: give the one that `winnow project create` printed."
+        ) from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,6 +74,8 @@ def status(stack: Stack) -> None:
         cells = (process.state, process.pid or "", process.port or "", since, memory)
         table.add_row(process.name, *map(str, cells))
     Console().print(table)
+    if stack.is_serving:
+        click.echo(f"api at {stack.api_url}")
 
 
 @winnow.command()
@@ -108,7 +122,9 @@ def keys() -> None:
 
 
 @keys.command("create")
-@click.option("--project", "project_id", required=True, help="The project's id.")
+@click.option(
+    "--project", "project_id", required=True, callback=_project_id, help="The project's id."
+)
 @click.option("--role", type=click.Choice(ROLES), default="read", show_default=True)
 @click.option("--name", default="cli", show_default=True)
 @click.pass_obj
@@ -120,7 +136,12 @@ def create_key(stack: Stack, project_id: str, role: str, name: str) -> None:
 
 @keys.command("revoke")
 @click.argument("prefix_or_id")
-@click.option("--project", "project_id", help="The project's id, where a key is named by its id.")
+@click.option(
+    "--project",
+    "project_id",
+    callback=_project_id,
+    help="The project's id, where a key is named by its id.",
+)
 @click.pass_obj
 def revoke_key(stack: Stack, prefix_or_id: str, project_id: str | None) -> None:
     """Revoke a key, named by its prefix, or by its id and --project."""
@@ -146,7 +167,9 @@ def _stay(stack: Stack) -> None:
         while not interruption.asked and not died:
             time.sleep(0.5)
             died = stack.died()
+        click.echo("stopping ...")
         stack.down()
+        click.echo("stopped")
     if died:
         names = " and ".join(died)
         raise ProcessFailedError(f"{names} ended unasked: see `winnow logs {died[0]}`.")

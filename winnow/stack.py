@@ -151,6 +151,11 @@ class Stack:
         return self._given.get("WINNOW_OPERATOR_KEY") or self.home.secret("operator")
 
     @property
+    def is_serving(self) -> bool:
+        """Whether the api's process runs."""
+        return records.load_running(self.home.run, "api") is not None
+
+    @property
     def api_url(self) -> str:
         """Where the api of the running stack listens.
 

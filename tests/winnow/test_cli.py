@@ -156,6 +156,16 @@ def test_a_log_of_no_process_is_told_with_the_names_that_there_are(
     assert "no log of 'nope' here; there are: api, trainer." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command", [["keys", "create", "--project", "shop"], ["keys", "revoke", "k", "--project", "s"]]
+)
+def test_a_projects_name_in_its_ids_place_is_told_before_the_api_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert cli.run(["--home", str(tmp_path / "none"), *command]) == 2
+    assert "give the one that `winnow project create` printed" in capsys.readouterr().err
+
+
 def test_an_unknown_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["fly"]) == 2
     assert "No such command 'fly'" in capsys.readouterr().err

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.winnow.stand_ins import child_of, stand_in_plan
+from winnow import cli
 from winnow.embedded.ports import LOOPBACK
 from winnow.errors import (
     DiskFullError,
@@ -56,6 +57,14 @@ def test_up_starts_seven_processes_and_down_leaves_none_nor_their_children(stack
     assert set(stack.down()) == NAMES
     assert not any(map(runs, pids))
     assert {process.state for process in stack.status()} == {"stopped"}
+
+
+def test_status_names_the_address_of_the_running_api(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = stack.up().api_url
+    assert cli.run(["--home", str(stack.home.folder), "status"]) == 0
+    assert capsys.readouterr().out.endswith(f"\napi at {address}\n")
 
 
 def test_a_second_up_starts_nothing_anew(stack: Stack) -> None:
@@ -241,7 +250,9 @@ def test_in_the_foreground_an_interruption_ends_everything(
         child.stdout.readline()
         time.sleep(0.3)  # until it waits
         child.send_signal(signal_sent)
-        assert child.wait(20) == 0
+        told, _ = child.communicate(timeout=20)
+        assert child.returncode == 0
+    assert told.decode().splitlines()[-2:] == ["stopping ...", "stopped"]
     assert {process.state for process in Stack(home).status()} == {"stopped"}
 
 
