@@ -14,6 +14,7 @@ from winnow.rest import Rest
 from winnow.stack import DEFAULT_HOME, Endpoints, Stack
 
 MIB = 2**20
+API_PORT = 8080  # as `python -m services.api` has it
 ROLES = ("admin", "write", "read")
 
 
@@ -41,7 +42,7 @@ def _project_id(
 @click.pass_context
 def winnow(context: click.Context, home: Path) -> None:
     """Denoised recommendations from interaction logs and text profiles."""
-    context.obj = Stack(home, tell=click.echo)
+    context.obj = Stack(home, first_api_port=API_PORT, tell=click.echo)
 
 
 @winnow.command()

@@ -1,6 +1,7 @@
 """The embedded stack: bring it up, look at it, take it down; each step is safe to repeat."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from winnow import memory, processes, records
+from winnow.embedded.ports import claimed
 from winnow.errors import NotRunningError, UnknownNameError
 from winnow.home import Home
 from winnow.host import GIB, check_platform, check_space, inherited
@@ -52,6 +54,7 @@ class Stack:
         *,
         settings: Mapping[str, str] | None = None,
         plan: Plan | None = None,
+        first_api_port: int | None = None,
         least_space: int = GIB,
         tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
@@ -61,6 +64,7 @@ class Stack:
             home: the private folder; made by `up`, mode 0700.
             settings: WINNOW_* variables for the services; they win over the environment's.
             plan: what the stack consists of.
+            first_api_port: what the api takes at the first start if it is free, else any.
             least_space: bytes that must be free below `home`.
             tell: is given one line for each step of `up`.
         """
@@ -69,6 +73,7 @@ class Stack:
         own.pop("WINNOW_HOME", None)
         self._given = {**own, **(settings or {})}
         self._plan = plan or Plan()
+        self._first_api_port = first_api_port
         self._least_space = least_space
         self._tell = tell
 
@@ -97,7 +102,7 @@ class Stack:
         check_platform()
         self.home.create()
         check_space(self.home.folder, least=self._least_space)
-        with self.home.locked(), noticed() as interruption:
+        with self.home.locked(), self._first_port(), noticed() as interruption:
             start = Start(self.home, self._given, self._plan, self._tell, interruption)
             try:
                 start.run()
@@ -166,6 +171,16 @@ class Stack:
         if record is None:
             raise NotRunningError("The api does not run: start the stack with `winnow up`.")
         return f"http://127.0.0.1:{record.port}"
+
+    @contextmanager
+    def _first_port(self) -> Iterator[None]:
+        """Make the preferred port the one that the api finds remembered, in a new home only."""
+        new = not self.home.ports() and "WINNOW_API_PORT" not in self._given
+        port = self._first_api_port if new else None
+        with claimed(port) as ours:
+            if port is not None and ours:
+                self.home.remember_ports({"api": port})
+            yield
 
     def _records(self) -> list[Record]:
         return records.load_all(self.home.run)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.winnow.stand_ins import child_of, stand_in_plan
 from winnow import cli
-from winnow.embedded.ports import LOOPBACK
+from winnow.embedded.ports import LOOPBACK, claimed
 from winnow.errors import (
     DiskFullError,
     HomeBusyError,
@@ -65,6 +65,25 @@ def test_status_names_the_address_of_the_running_api(
     address = stack.up().api_url
     assert cli.run(["--home", str(stack.home.folder), "status"]) == 0
     assert capsys.readouterr().out.endswith(f"\napi at {address}\n")
+
+
+def test_a_new_stack_takes_the_preferred_api_port_and_a_second_one_another(
+    tmp_path: Path, free_port: int
+) -> None:
+    def made(name: str) -> Stack:
+        return Stack(tmp_path / name, plan=stand_in_plan(), first_api_port=free_port)
+
+    with made("first") as first, made("second") as second:
+        assert first.api_url == f"http://{LOOPBACK}:{free_port}"
+        assert second.api_url != first.api_url
+        assert httpx.get(second.api_url, trust_env=False).status_code == 200
+
+
+def test_a_claimed_port_is_no_other_claims_and_yet_the_servers(free_port: int) -> None:
+    with claimed(free_port) as ours, claimed(free_port) as theirs:
+        assert (ours, theirs) == (True, False)
+        with socket.create_server((LOOPBACK, free_port)):  # sets SO_REUSEADDR, as uvicorn does
+            pass
 
 
 def test_a_second_up_starts_nothing_anew(stack: Stack) -> None:

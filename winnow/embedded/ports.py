@@ -1,6 +1,8 @@
 """Ports of the loopback address: a free one, and whether one is taken."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from winnow.errors import PortTakenError
 
@@ -24,6 +26,23 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+@contextmanager
+def claimed(port: int | None) -> Iterator[bool]:
+    """Keep the port from other callers of this function; yield whether we could.
+
+    The server that it is kept for can bind it meanwhile: servers set SO_REUSEADDR, which only now,
+    after a bind that tolerates nobody, is set here too.
+    """
+    with socket.socket() as claim:
+        try:
+            claim.bind((LOOPBACK, port or 0))
+        except OSError:
+            yield False
+            return
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        yield port is not None
 
 
 def require_free(port: int, *, name: str) -> None:
