@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from winnow import memory, processes, records
+from winnow import in_force, memory, processes, records
 from winnow.embedded.ports import claimed
 from winnow.errors import NotRunningError, UnknownNameError
 from winnow.home import Home
@@ -109,7 +109,7 @@ class Stack:
             except BaseException:
                 self._end(start.started)
                 raise
-        return self._endpoints(start.env)
+        return self._endpoints(start.env, self._llm_url(start))
 
     def down(self) -> list[str]:
         """End every process that `up` started, in order; return their names."""
@@ -194,10 +194,22 @@ class Stack:
                 records.forget(self.home.run, record.name)
         return [record.name for record in (*services, *servers)]
 
-    def _endpoints(self, env: Mapping[str, str]) -> Endpoints:
+    def _llm_url(self, start: Start) -> str:
+        """Return where the running rater asks, which after a change of settings is elsewhere."""
+        ours = start.env["WINNOW_LLM__BASE_URL"]
+        if any(record.name not in SERVERS for record in start.earlier):
+            kept = in_force.differing(self.home, self._given)
+            if kept is None:
+                return ours
+            self._tell("changed settings take effect after `winnow down` and `winnow up`")
+            return kept.llm_url
+        in_force.remember(self.home, self._given, llm_url=ours)
+        return ours
+
+    def _endpoints(self, env: Mapping[str, str], llm_url: str) -> Endpoints:
         return Endpoints(
             api_url=f"http://127.0.0.1:{env['WINNOW_API_PORT']}",
-            llm_url=env["WINNOW_LLM__BASE_URL"],
+            llm_url=llm_url,
             operator_key=env["WINNOW_OPERATOR_KEY"],
             pids={record.name: record.pid for record in self._records()},
         )

@@ -22,7 +22,7 @@ from winnow.waiting import failure, wait_until_ready
 
 @dataclass
 class Start:
-    """What one `up` does; `started` names what a failed one has to undo."""
+    """What one `up` does; `started` is what a failed one has to undo, `earlier` ran before."""
 
     home: Home
     given: Mapping[str, str]
@@ -30,6 +30,7 @@ class Start:
     tell: Callable[[str], None]
     interruption: Interruption
     started: list[Record] = field(default_factory=list)
+    earlier: list[Record] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -42,6 +43,7 @@ class Start:
         """
         require_valid(self.given)
         addresses.require_complete(self.given)
+        self.earlier = [one for one in records.load_all(self.home.run) if one.alive]
         ports = choose_ports(self.home, self.given)
         postgres, valkey = self._servers(ports)
         self.env = addresses.environment(

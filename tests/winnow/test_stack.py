@@ -91,6 +91,23 @@ def test_a_second_up_starts_nothing_anew(stack: Stack) -> None:
     assert stack.up() == first
 
 
+def test_settings_changed_under_a_running_stack_are_told_to_wait_and_the_old_ones_shown(
+    stack: Stack,
+) -> None:
+    first = stack.up()
+    told: list[str] = []
+    changed = Stack(
+        stack.home.folder,
+        plan=stand_in_plan(),
+        settings={"WINNOW_LLM__BASE_URL": "https://llm.example/v1"},
+        tell=told.append,
+    )
+    assert changed.up() == first
+    assert told == ["changed settings take effect after `winnow down` and `winnow up`"]
+    changed.down()
+    assert changed.up().llm_url == "https://llm.example/v1"
+
+
 def test_a_later_up_starts_only_what_has_died(stack: Stack) -> None:
     first = stack.up()
     os.kill(first.pids["trainer"], signal.SIGKILL)
