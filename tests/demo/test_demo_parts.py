@@ -205,8 +205,8 @@ def test_titles_and_labels_are_shown_as_they_are() -> None:
 
 def test_the_truth_is_told_in_words_and_a_wrong_verdict_is_marked() -> None:
     assert render.truth_text("misclick", verdict="noise") == "planted: misclick"
-    assert render.truth_text("taste", verdict="noise") == "true taste (!! false alarm)"
-    assert render.truth_text("popular", verdict="hard") == "planted: by popularity (!! missed)"
+    assert render.truth_text("taste", verdict="noise") == "true taste\n!! false alarm"
+    assert render.truth_text("popular", verdict="hard") == "planted: by popularity\n!! missed"
     assert render.truth_text("side", verdict="hard") == "true side interest"
     assert render.truth_text("", verdict="noise") == "not in train"
     assert set(render.KINDS) == {purchase.kind for purchase in make_shop(2).purchases}

@@ -103,7 +103,7 @@ def test_noise_that_stays_is_explained(dropped: int, why: str | None) -> None:
 def test_peers_above_both_graphs_are_named() -> None:
     rows: list[dict[str, float | str]] = [
         {"name": name, "recall@20": value, "ndcg@20": 0.1}
-        for name, value in (("ItemKNN", 0.3), ("EASE", 0.25), ("popularity", 0.1))
+        for name, value in (("EASE", 0.25), ("ItemKNN", 0.3), ("popularity", 0.1))
     ]
     assert remarks.peer_notes(rows, card()) == [
         "On these data ItemKNN and EASE stand above both of our graphs in Recall@20."

@@ -60,7 +60,8 @@ def peer_notes(rows: list[Row], card: Json) -> list[str]:
     """Return which peers stand above the better of our two graphs, if any does."""
     tests = [card["metrics"][graph]["test"] for graph in GRAPHS]
     ours = max((float(test[BY]) for test in tests if BY in test), default=float("inf"))
-    above = [str(row["name"]) for row in rows if float(row[BY]) > ours]
+    best_first = sorted(rows, key=lambda row: -float(row[BY]))
+    above = [str(row["name"]) for row in best_first if float(row[BY]) > ours]
     if not above:
         return []
     stand = "stands" if len(above) == 1 else "stand"

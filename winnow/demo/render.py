@@ -82,9 +82,9 @@ def truth_text(kind: str, *, verdict: str) -> str:
     if words is None:
         return "not in train"
     if verdict == "noise" and kind not in NOISE_KINDS:
-        return f"{words} (!! false alarm)"
+        return f"{words}\n!! false alarm"
     missed = verdict in {"hard", "clean"} and kind in NOISE_KINDS
-    return f"{words} (!! missed)" if missed else words
+    return f"{words}\n!! missed" if missed else words
 
 
 def view_text(row: Json, view: str) -> str:
