@@ -291,3 +291,34 @@ def test_a_path_tells_its_type_by_its_ending_or_is_asked_for_it(
     (asked,) = server.asked
     assert asked.headers["content-type"] == kind
     assert asked.headers.get("content-encoding") == encoding
+
+
+def test_promote_posts_to_the_models_verb() -> None:
+    with scripted(Answer(200, {"served": True})) as server, Client(server.url, "k") as client:
+        assert client.promote("m/1") == {"served": True}
+    assert (server.asked[0].method, server.asked[0].path) == ("POST", "/v1/models/m%2F1:promote")
+
+
+def test_a_key_that_no_header_can_carry_is_refused_unquoted() -> None:
+    for key in ("wn_é_secret", "wn_a\nsecret"):
+        with pytest.raises(ValueError, match="the key holds a character") as caught:
+            Client("http://127.0.0.1:1", key)
+        assert "secret" not in str(caught.value)
+
+
+def test_a_cancelled_job_is_told_as_stopped() -> None:
+    cancelled = {"id": "j", "kind": "run", "state": "cancelled", "error": None}
+    with (
+        scripted(Answer(200, cancelled)) as server,
+        Client(server.url, "k") as client,
+        pytest.raises(JobFailedError, match="run j cancelled: somebody asked it to stop"),
+    ):
+        client.wait("j")
+
+
+def test_a_file_of_unknown_type_is_refused_by_its_name() -> None:
+    with (
+        Client("http://127.0.0.1:1", "k") as client,
+        pytest.raises(ValueError, match=r"^afile: .*content_type"),
+    ):
+        client.upload("d", "users", "afile")

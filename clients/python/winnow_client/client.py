@@ -21,6 +21,7 @@ class Client:
 
     Every method raises ApiError for a refusal and ConnectionFailedError where no answer came.
     Calls that may safely be repeated wait and retry on 429, 503 and while a first try still runs.
+    ValueError for a key that no header can carry.
     """
 
     def __init__(
@@ -194,6 +195,11 @@ class Client:
     def model(self, model_id: str) -> Json:
         """Return a model's card."""
         return self._get(f"/v1/models/{segment(model_id)}")
+
+    def promote(self, model_id: str) -> Json:
+        """Serve this model's lists from now on, instead of the current model's."""
+        answer: Json = self._transport.call("POST", f"/v1/models/{segment(model_id)}:promote")
+        return answer
 
     def _get(self, path: str, params: Json | None = None) -> Json:
         answer: Json = self._transport.call("GET", path, params=params)

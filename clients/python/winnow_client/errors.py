@@ -51,6 +51,8 @@ def _why(job: Json) -> str:
     error = job.get("error")
     if isinstance(error, dict):
         return str(error.get("detail") or error.get("message") or error.get("code") or error)
+    if job.get("state") == "cancelled":
+        return str(error or "somebody asked it to stop")
     return str(error or "no reason given")
 
 

@@ -33,6 +33,8 @@ class Transport:
         timeout: float = 60.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        if not (key.isascii() and key.isprintable()):  # a sentence that does not quote the key
+            raise ValueError("the key holds a character outside printable ASCII: is it whole?")
         self._retry = retry or Retry()
         self._sleep = sleep
         self._http = httpx.Client(

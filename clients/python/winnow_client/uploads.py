@@ -50,7 +50,8 @@ def media_of(
         endings = endings[:-1]
     kind = content_type or TYPES.get(endings[-1] if endings else "")
     if kind is None:
-        raise ValueError(f"name a content_type, such as {TYPES['.csv']}")
+        name = str(source) if isinstance(source, str | Path) else "the source"
+        raise ValueError(f"{name}: nothing tells its type; name a content_type, such as text/csv")
     return {"Content-Type": kind} | (
         {"Content-Encoding": content_encoding} if content_encoding else {}
     )
