@@ -36,7 +36,6 @@ def environment(
     """
     chosen = {
         "WINNOW_API_HOST": LOOPBACK,
-        "WINNOW_API_PORT": str(ports["api"]),
         "WINNOW_ARTIFACTS_URL": (home.folder / "artifacts").as_uri(),
         "WINNOW_SPOOL_DIR": str(home.folder / "spool"),
         "WINNOW_OPERATOR_KEY": home.secret("operator"),
@@ -44,7 +43,9 @@ def environment(
         **({} if postgres is None else _database_urls(home, postgres)),
         **({} if valkey is None else {"WINNOW_REDIS_URL": valkey.url}),
     }
-    return {**chosen, **given, **_allowed(given, ports["local_llm"])}
+    # A process that runs keeps its port, whatever was set since.
+    kept = {"WINNOW_API_PORT": str(ports["api"]), **_allowed(given, ports["local_llm"])}
+    return {**chosen, **given, **kept}
 
 
 def require_complete(given: Mapping[str, str]) -> None:

@@ -92,20 +92,25 @@ def test_a_second_up_starts_nothing_anew(stack: Stack) -> None:
 
 
 def test_settings_changed_under_a_running_stack_are_told_to_wait_and_the_old_ones_shown(
-    stack: Stack,
+    stack: Stack, free_port: int
 ) -> None:
     first = stack.up()
     told: list[str] = []
     changed = Stack(
         stack.home.folder,
         plan=stand_in_plan(),
-        settings={"WINNOW_LLM__BASE_URL": "https://llm.example/v1"},
+        settings={
+            "WINNOW_LLM__BASE_URL": "https://llm.example/v1",
+            "WINNOW_API_PORT": str(free_port),
+        },
         tell=told.append,
     )
     assert changed.up() == first
     assert told == ["changed settings take effect after `winnow down` and `winnow up`"]
     changed.down()
-    assert changed.up().llm_url == "https://llm.example/v1"
+    second = changed.up()
+    assert second.llm_url == "https://llm.example/v1"
+    assert second.api_url == f"http://{LOOPBACK}:{free_port}"
 
 
 def test_a_later_up_starts_only_what_has_died(stack: Stack) -> None:
