@@ -9,11 +9,13 @@ from fastapi.openapi.utils import get_openapi
 
 from services.api.errors import PROBLEM_JSON
 from services.api.schemas.base import UUID_EXAMPLE, Problem
+from services.shared.settings import settings
 
 VERSION = "0.1.0"
 SUMMARY = "Turns interaction logs and text profiles into denoised recommendations."
 ALWAYS = (500, 503)
 NAMING_ANOTHER = ("/v1/keys", "/v1/models")  # a project, a dataset, in query or body
+RECOMMENDATIONS = "/recommendations/{user_id}"
 UNUSED = ("HTTPValidationError", "ValidationError")
 Json = dict[str, Any]
 
@@ -46,6 +48,8 @@ def _complete(doc: Json) -> Json:
         for status in _statuses(path, method, operation):
             if str(status) not in answers:
                 answers[str(status)] = _problem_answer(status)
+        if path.endswith(RECOMMENDATIONS):
+            _bound_k(operation)
         if (method == "post" and "201" in answers) or "202" in answers:
             _add_location(answers)
     return doc
@@ -68,9 +72,16 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
         found.append(409)
     if "requestBody" in operation:
         found += [413, 415]
-    if path.endswith("/recommendations/{user_id}"):
+    if path.endswith((RECOMMENDATIONS, "/noise-report")):
         found.append(409)
     return sorted(set(found))
+
+
+def _bound_k(operation: Json) -> None:
+    """Say the longest list: a setting of this server, not known where the route is declared."""
+    for parameter in operation["parameters"]:
+        if parameter["name"] == "k":
+            parameter["schema"]["maximum"] = settings().list_length
 
 
 def _problem_answer(status: int) -> Json:

@@ -95,3 +95,9 @@ def test_the_document_and_the_page_are_served_without_a_key(api: Api) -> None:
     assert "/v1/datasets/{dataset}/recommendations/{user_id}" in page.text
     assert not re.findall(r"(?:src|href)=\"(?!/openapi\.json)", page.text)
     assert "http" not in page.text.replace("http-equiv", "")
+
+
+def test_k_is_bounded_by_the_length_of_published_lists() -> None:
+    operation = DOCUMENT["paths"]["/v1/datasets/{dataset}/recommendations/{user_id}"]["get"]
+    k = next(one for one in operation["parameters"] if one["name"] == "k")
+    assert (k["schema"]["minimum"], k["schema"]["maximum"]) == (1, 100)

@@ -76,7 +76,7 @@ def test_k_graph_explain_and_model_choose(tenant: Tenant, served: tuple[str, str
         return [item["item_id"] for item in body["items"]]
 
     assert items(k="2") == ["a", "b"]
-    assert items(k="1000") == ["a", "b", "c"]
+    assert items(k="100") == ["a", "b", "c"]
     assert items(graph="raw") == ["x", "y"]
     assert items(graph="denoised", k="1") == ["a"]
     assert items(model=model, exclude_seen="true") == ["a", "b", "c"]
@@ -102,7 +102,7 @@ def test_a_strange_user_id_finds_its_own_list(tenant: Tenant, served: tuple[str,
     [
         {"k": "0"},
         {"k": "-1"},
-        {"k": "1001"},
+        {"k": "101"},
         {"k": "many"},
         {"k": "²"},
         {"k": "1e2"},
@@ -247,3 +247,14 @@ def test_the_answers_bytes_are_what_json_would_say(tenant: Tenant, served: tuple
     content = _get(tenant, served[0]).content
     body = json.loads(content)
     assert json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() == content
+
+
+def test_more_than_a_list_holds_is_refused_with_the_limit(
+    tenant: Tenant, served: tuple[str, str]
+) -> None:
+    assert _get(tenant, served[0], k="100").status_code == 200
+    answer = _get(tenant, served[0], k="101")
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == (
+        "k is a number from 1 to 100, the length of the published lists."
+    )

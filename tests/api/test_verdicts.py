@@ -145,3 +145,13 @@ def test_the_histograms_cover_every_score(client: httpx.Client, dataset: str) ->
     # parts of 0.09 from -0.9: -0.5 lies in the fifth, 0.9 in the last
     assert (score["noise"][0], score["noise"][4], score["hard"][19]) == (1, 1, 1)
     assert histograms["loss"]["clean"] == [3]
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "failed", "cancelled"])
+def test_a_run_that_did_not_succeed_has_no_report(
+    tenant: Tenant, client: httpx.Client, dataset: str, state: str
+) -> None:
+    run = add_run(tenant.id, UUID(dataset), state=state)
+    answer = client.get(f"/v1/datasets/{dataset}/noise-report", params={"run": str(run)})
+    assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+    assert f"The run is {state}:" in answer.json()["detail"]

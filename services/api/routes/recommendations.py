@@ -24,7 +24,7 @@ def recommend(
     user_id: PathId,
     _project: Reader,
     *,
-    k: Annotated[int, Query(ge=1, le=1000, description="how many items at most")] = 20,
+    k: Annotated[int, Query(ge=1, description="how many items at most")] = 20,
     exclude_seen: Annotated[
         Literal[True], Query(description="lists hold unseen items only")
     ] = True,

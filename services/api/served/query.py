@@ -45,9 +45,10 @@ def read_query(raw: bytes) -> Query:
 
 
 def _k(given: Mapping[str, str]) -> int:
-    text, most = given.get("k", str(DEFAULT_K)), settings().limits.page_size
+    most = settings().list_length
+    text = given.get("k", str(min(DEFAULT_K, most)))
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= most):
-        raise _wrong("k", f"is a number from 1 to {most}")
+        raise _wrong("k", f"is a number from 1 to {most}, the length of the published lists")
     return int(text)
 
 

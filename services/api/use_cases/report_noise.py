@@ -6,9 +6,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.api.use_cases.list_verdicts import with_ratings
-from services.shared.db.repos import listings, verdict_pages
+from services.shared.db.repos import jobs, listings, verdict_pages
 from services.shared.db.repos.verdict_pages import Agreement
 from services.shared.db.tables import Run
+from services.shared.errors import ConflictError
 
 VERDICTS = ("hard", "noise", "clean", "unsure")
 EXAMPLES = 10
@@ -17,7 +18,10 @@ Counts = Mapping[tuple[str, str, bool], int]
 
 
 def report_noise(session: Session, run: Run) -> dict[str, Any]:
-    """Return the report in the shape of the api's answer."""
+    """Return the report in the shape of the api's answer; ConflictError before a run's success."""
+    state = jobs.get(session, run.id).state
+    if state != "succeeded":
+        raise ConflictError(f"The run is {state}: only a run that succeeded has a report.")
     figures = listings.figures(session, run.id)
     counts = verdict_pages.counts(session, run.id)
     views = verdict_pages.agreement(session, run.id)
