@@ -38,7 +38,15 @@ STATUS: dict[type[WinnowError], int] = {
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 """What SQLAlchemy raises while Postgres is away or every connection is taken."""
 
+KEY_HEADER = "`Authorization: Bearer wn_…`"
 MALFORMED_BY_PYDANTIC = frozenset({"json_invalid"})
+PLAINLY = {
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "extra_forbidden": "there is no such field here; /docs lists the fields",
+}
+"""Sentences for callers in place of pydantic's, which speak of Python."""
 
 
 def status_of(error: WinnowError) -> int:
@@ -70,18 +78,19 @@ def problem(
 
 def answer_to(error: WinnowError) -> Response:
     """Return what a domain error looks like from outside."""
-    status = status_of(error)
+    status, detail = status_of(error), error.detail
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.log(logging.WARNING, "request_failed", code=error.code, detail=error.detail)
     headers: dict[str, str] = {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+        detail = f"{detail} Send it in the header {KEY_HEADER}."
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None or status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(max(1, round(retry_after or 5)))
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return internal()
-    return problem(status, error.code, error.detail, faults=error.errors, headers=headers)
+    return problem(status, error.code, detail, faults=error.errors, headers=headers)
 
 
 def internal() -> Response:
@@ -104,7 +113,7 @@ def faults_of(found: Sequence[Mapping[str, Any]], *, index: int | None = None) -
     return [
         Fault(
             code=str(error["type"]).upper(),
-            detail=str(error["msg"]),
+            detail=PLAINLY.get(str(error["type"]), str(error["msg"])),
             pointer=_pointer(error["loc"]),
             index=index,
         )
@@ -131,7 +140,10 @@ def _http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     phrase = HTTPStatus(error.status_code).phrase
     code = {400: "MALFORMED"}.get(error.status_code, phrase.upper().replace(" ", "_"))
-    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+    detail = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = "There is nothing at this address; /docs lists what there is."
+    return problem(error.status_code, code, detail, headers=error.headers)
 
 
 def _database(_request: Request, error: Exception) -> Response:

@@ -253,3 +253,14 @@ def _raw(api: Api, line: str, key: str) -> tuple[int, bytes]:
         while piece := wire.recv(65536):
             answer += piece
     return int(answer.split(b" ", 2)[1]), answer.partition(b"\r\n\r\n")[2]
+
+
+def test_a_refusal_says_what_would_be_right(api: Api, tenant: Tenant) -> None:
+    with api.as_(None) as nobody, tenant.client("write") as client:
+        assert "`Authorization: Bearer wn_…`" in nobody.get("/v1/models").json()["detail"]
+        root = client.get("/")
+        assert (root.status_code, "/docs" in root.json()["detail"]) == (404, True)
+        array = client.post("/v1/datasets", json=[])
+        assert (array.status_code, array.json()["detail"]) == (422, "body: must be a JSON object")
+        unknown = client.post("/v1/datasets", json={"name": "n", "nome": "n"})
+        assert "there is no such field here" in unknown.json()["detail"]

@@ -96,7 +96,7 @@ def test_one_percent_may_be_bad_and_no_row_more(files: Files) -> None:
     outcome = files.parse(good + b",i\n,i\n", max_rejected=0.01)
     assert outcome.failure == {
         "code": "TOO_MANY_REJECTED",
-        "detail": "2 of 101 rows are bad, and 1.00% may be.",
+        "detail": "2 of 101 rows are bad; at most 1.00% of them may be.",
     }
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from services.api.ingest import child
-from services.shared.errors import JobCancelledError, RetryLaterError
+from services.api.ingest.unpack import blocks
+from services.shared.errors import JobCancelledError, MalformedError, RetryLaterError
 from tests.ingest.files import Files, plan_for
 
 HEADER = b"user_id,item_id\n"
@@ -68,3 +69,10 @@ def test_a_parser_ends_when_nobody_wants_it_any_more(tmp_path: Path) -> None:
     with pytest.raises(JobCancelledError):
         child.run(plan, watch=cancelled)
     assert not (tmp_path / "target" / "outcome.json").exists()
+
+
+def test_gzip_that_is_not_called_gzip_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "packed"
+    path.write_bytes(gzip.compress(b"user_id,item_id\n"))
+    with pytest.raises(MalformedError, match="Content-Encoding: gzip"):
+        list(blocks(path, compression=None, limit=1000, ratio=10))

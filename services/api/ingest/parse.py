@@ -86,7 +86,7 @@ class Parser:
             raise MalformedError("The file has no rows.", code="EMPTY_FILE")
         if bad > share * self._total:
             raise MalformedError(
-                f"{bad:,} of {self._total:,} rows are bad, and {share:.2%} may be.",
+                f"{bad:,} of {self._total:,} rows are bad; at most {share:.2%} of them may be.",
                 code="TOO_MANY_REJECTED",
             )
 

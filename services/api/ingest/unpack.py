@@ -9,6 +9,7 @@ from services.shared.errors import MalformedError, TooLargeError
 
 BLOCK = 1 << 20
 RATIO_FROM = 16 * BLOCK  # small files repeat themselves honestly
+GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, 2.3.1
 
 
 def blocks(path: Path, *, compression: str | None, limit: int, ratio: int) -> Iterator[bytes]:
@@ -32,6 +33,11 @@ def blocks(path: Path, *, compression: str | None, limit: int, ratio: int) -> It
 def _plain(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(BLOCK):
+            if file.tell() == len(block) and block.startswith(GZIP_MAGIC):
+                raise MalformedError(
+                    "The file looks like gzip: send it with Content-Encoding: gzip.",
+                    code="LOOKS_LIKE_GZIP",
+                )
             yield block
 
 
