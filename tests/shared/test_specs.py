@@ -40,7 +40,7 @@ def test_the_papers_preset_fills_in_what_the_paper_prints() -> None:
         ({"params": {"tau_de": -0.1}}, "/params/tau_de", "greater than 0"),
         ({"params": {"max_drop_share": 1.1}}, "/params/max_drop_share", "less than or equal to 1"),
         ({"params": {"rule": "strict"}}, "/params/rule", "'conservative', 'paper' or 'soft'"),
-        ({"params": {"lambda": 1}}, "/params/lambda", "not permitted"),
+        ({"params": {"lambda": 1}}, "/params/lambda", "no such field"),
         ({"params": {"n1": 0, "n2": 0}}, "/params", "raise one of them"),
         ({"params": []}, "/params", "valid dictionary"),
         ({"method": "bpr"}, "/method", "'llmhni'"),
@@ -54,7 +54,7 @@ def test_the_papers_preset_fills_in_what_the_paper_prints() -> None:
         ({"budget_usd": True}, "/budget_usd", "Decimal"),
         ({"seed": -1}, "/seed", "greater than or equal to 0"),
         ({"seed": 2**63}, "/seed", "less than or equal to"),
-        ({"a/b~c": 1}, "/a~1b~0c", "not permitted"),
+        ({"a/b~c": 1}, "/a~1b~0c", "no such field"),
     ],
 )
 def test_a_wrong_run_names_the_place_and_the_remedy(
@@ -118,7 +118,7 @@ def test_a_dataset_may_reject_one_line_in_a_hundred_by_default() -> None:
         ({"positive": "value>=4\n"}, "/positive", "printable line"),
         ({"min_user_degree": 0}, "/min_user_degree", "greater than or equal to 1"),
         ({"max_rejected": 2}, "/max_rejected", "less than or equal to 1"),
-        ({"ratings": 1}, "/ratings", "not permitted"),
+        ({"ratings": 1}, "/ratings", "no such field"),
     ],
 )
 def test_wrong_settings_name_the_place_and_the_remedy(
@@ -132,3 +132,8 @@ def test_wrong_settings_name_the_place_and_the_remedy(
 
 def test_a_known_zone_is_taken() -> None:
     assert DatasetSettings.read({"timezone": "UTC"}).timezone == "UTC"
+
+
+def test_an_unknown_field_is_told_with_the_known_ones() -> None:
+    with pytest.raises(InvalidError, match=r"epoch: there is no such field; known are .*epochs"):
+        RunSpec.read({"params": {"epoch": 3}})
