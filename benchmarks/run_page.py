@@ -66,8 +66,8 @@ def _facts(seen: Seen) -> Iterator[str]:
         f"Machine: {os.cpu_count()} cores ({_cpu()}), {memory:.0f} GiB of memory, "
         f"{platform.system()}, Python {platform.python_version()}. All processes together held "
         f"at most {seen.peak_bytes / 2**20:,.0f} MiB (summed PSS). The machine's load average over "
-        f"the last 5 minutes was {os.getloadavg()[1]:.1f}: above the number of cores, every time "
-        "below is longer than on an idle machine."
+        f"the last 5 minutes was {os.getloadavg()[1]:.1f}: where that is above the "
+        "number of cores, every time below is longer than on an idle machine."
     )
     yield ""
     counts = (f"{told['accepted']:,} {kind}" for kind, told in seen.imports.items())
