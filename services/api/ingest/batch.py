@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ROWS = 50_000
+CHARS = 32 << 20  # of the lines that make a batch: long texts make it shorter
 SAMPLE = 200
 TEXTS = {
     "ROW_TOO_LONG": "The line is longer than the limit for one row.",

@@ -51,7 +51,8 @@ async def get_upload(
         request.headers,
         kind=query.kind,
         named_format=query.format,
-        mapping=query.mapping(),
+        mapping=query.columns(),
+        preset=query.mapping,
         ignore_unknown=query.ignore_unknown,
     )
 
@@ -71,7 +72,7 @@ async def get_upload(
     received = Received(
         import_id=import_id,
         kind=announced.kind,
-        options=announced.options.to_json(),
+        options={**announced.options.to_json(), "validate_only": query.validate_only},
         spool_name=spooled.path.name,
         size=spooled.size,
         sha256=spooled.sha256,
@@ -98,10 +99,11 @@ _DOCUMENT: dict[str, Any] = {
     ],
     "requestBody": {
         "required": True,
-        "description": "the file, plain or with Content-Encoding: gzip",
+        "description": "the file; CSV and NDJSON plain or with Content-Encoding: gzip or zstd",
         "content": {
             "text/csv": {**_FILE, "example": "user_id,item_id,value\nu1,i1,5\n"},
             "application/x-ndjson": {**_FILE, "example": '{"user_id":"u1","item_id":"i1"}\n'},
+            "application/vnd.apache.parquet": _FILE,
         },
     },
 }
@@ -115,7 +117,10 @@ def import_file(
     dataset: LiveDataset,
     key: KeyHeader = None,
 ) -> Response:
-    """Receive a file of interactions, users or items; a job brings it in, whole or not at all."""
+    """Receive a file of interactions, users or items; a job brings it in, whole or not at all.
+
+    With validate_only=true the job parses and reports all the same, and nothing becomes visible.
+    """
     once = idempotency.begin(session, project, key, upload.request_sha256)
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     job = start_import(session, dataset, upload.received, request_id=request_id)

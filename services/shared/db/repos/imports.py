@@ -103,6 +103,18 @@ def warn(session: Session, lease: ImportLease, warnings: Sequence[Mapping[str, A
     _fenced(session, lease, {"options": {**row.options, "warnings": list(warnings)}})
 
 
+def tell(session: Session, lease: ImportLease, counts: Counts) -> None:
+    """Keep what an import would bring in; LeaseLostError when a newer token has come."""
+    values = {
+        "accepted": counts.accepted,
+        "duplicates": counts.duplicates,
+        "rejected": counts.rejected,
+        "errors": list(counts.errors),
+        "errors_path": counts.errors_path,
+    }
+    _fenced(session, lease, values)
+
+
 def fail(session: Session, lease: ImportLease, counts: Counts) -> None:
     """Keep why an import brought nothing in; LeaseLostError when a newer token has come."""
     values = {
@@ -132,6 +144,7 @@ def result(row: Import) -> dict[str, Any]:
         "rejected": row.rejected,
         "errors": row.errors,
         "warnings": row.options.get("warnings", []),
+        "validate_only": row.options.get("validate_only", False),
     }
 
 
