@@ -25,7 +25,7 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
     with (
         log.open("wb") as trace,
         subprocess.Popen(  # noqa: S603 - our own program; the plan goes by standard input
-            COMMAND, stdin=subprocess.PIPE, stdout=trace, stderr=trace, env=_environment(), cwd=ROOT
+            COMMAND, stdin=subprocess.PIPE, stdout=trace, stderr=trace, env=environment(), cwd=ROOT
         ) as process,
     ):
         try:
@@ -40,7 +40,7 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
     return Outcome.decode(outcome.read_bytes())
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return what the parser may know: no addresses, no secrets."""
     return {
         "PYTHONPATH": str(ROOT),

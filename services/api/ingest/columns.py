@@ -144,8 +144,8 @@ def shape_of(
     shape = find(names, line=line, kind=kind.name, mapping=preset)
     if shape is None:
         detail = (
-            f"mapping={preset} reads as {kind.name} {titles(preset, kind.name)}; "
-            f"this file is none of them: it begins with {listed(sorted(names) or [line.strip()])}."
+            f"mapping={preset} knows as {kind.name} {titles(preset, kind.name)}; "
+            f"this file has {listed([*names] or [line.strip()])}."
         )
         raise InvalidError(detail, pointer="/query/mapping", code="UNKNOWN_LAYOUT")
     return shape

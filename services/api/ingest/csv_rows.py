@@ -9,15 +9,16 @@ from services.api.ingest import attributes
 from services.api.ingest.batch import CHARS, ROWS, Batch
 from services.api.ingest.columns import KINDS, Layout, resolve, shape_of
 from services.api.ingest.foreign import Shape, find
-from services.api.ingest.lines import NOT_UTF8, TOO_LONG, Lines
+from services.api.ingest.lines import TOO_LONG, Lines
 from services.api.ingest.looks import refuse_json
 from services.api.ingest.plan import Options
 from services.api.ingest.split_rows import SplitRows
 from services.shared.errors import InvalidError, MalformedError
 
-HEADERS = {
-    TOO_LONG: "The first line is longer than the limit for one row.",
-    NOT_UTF8: "The header is no UTF-8; save the file as UTF-8.",
+REASONS = {
+    "unexpected end of data": "a quote is opened and never closed",
+    "limit": "a field is over the limit for a row: is a quote opened and never closed",
+    "expected after": "text follows a closing quote; a quote within a field is written twice",
 }
 
 
@@ -76,10 +77,11 @@ class CsvRows:
         try:
             header = [name.strip() for name in next(self._reader, [])]
         except csv.Error as error:
-            raise MalformedError(f"The header is no CSV: {error}.", code="BAD_HEADER") from None
+            detail = f"The header is no CSV: {_told(str(error))}."
+            raise MalformedError(detail, code="BAD_HEADER") from None
         code = self._lines.fault(1, self._reader.line_num)
         if code is not None:
-            raise MalformedError(HEADERS[code], code=code)
+            raise MalformedError(self._lines.told(code, what="header"), code=code)
         if not any(header):
             raise MalformedError("The file is empty: it has no header.", code="EMPTY_FILE")
         if "" in header or "\0" in "".join(header):
@@ -89,7 +91,9 @@ class CsvRows:
     def _fill(self, batch: Batch) -> bool:
         """Add rows until the batch is full; False when there are no more."""
         stop = self._lines.chars + CHARS
-        while len(batch) < ROWS and self._lines.chars < stop:
+        for _ in range(ROWS):
+            if self._lines.chars >= stop:
+                break
             first = self._reader.line_num + 1
             try:
                 row = next(self._reader)
@@ -104,11 +108,13 @@ class CsvRows:
     def _take(self, batch: Batch, first: int, row: list[str]) -> None:
         code = self._lines.fault(first, self._reader.line_num)
         if code is not None:
-            batch.reject(first, code, self._delimiter.join(row))
+            detail = self._lines.told(code)
+            batch.reject(first, code, self._delimiter.join(row), detail=detail)
         elif len(row) == self._width:
             batch.add(first, self._values(row))
         elif row:  # an empty line is no row
-            detail = f"The row has {len(row)} fields and the header {self._width}."
+            fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
+            detail = f"The row has {fields} where the header has {self._width}."
             batch.reject(first, "FIELD_COUNT", self._delimiter.join(row), detail=detail)
 
     def _values(self, row: list[str]) -> Sequence[str | None]:
@@ -133,8 +139,14 @@ class CsvRows:
         """Reject all lines that the reader had taken in when it gave up."""
         span = self._reader.line_num - first + 1
         code = TOO_LONG if "limit" in reason else "MALFORMED_CSV"
-        detail = f"{span:,} lines from here on are no CSV row: {reason}."
+        lines = "The line is" if span == 1 else f"These {span:,} lines are"
+        detail = f"{lines} no CSV row: {_told(reason)}."
         batch.reject(first, code, "", detail=detail, span=span)
+
+
+def _told(reason: str) -> str:
+    """Return what csv says in words that name the cause."""
+    return next((words for sign, words in REASONS.items() if sign in reason), reason)
 
 
 def _headless(first: str, kind: str, options: Options) -> Shape | None:

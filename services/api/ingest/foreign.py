@@ -58,42 +58,41 @@ _RATED = ("userId", "movieId", "rating", "timestamp")
 
 
 def _movielens() -> Iterator[Shape]:
-    of = "of MovieLens"
     yield Shape(
-        mapping="movielens", kind="interactions", title=f"a ratings.csv {of}",
+        mapping="movielens", kind="interactions", title="MovieLens' ratings.csv",
         names=(frozenset({"userId", "movieId", "rating"}),), picks=_RATING,
     )  # fmt: skip
     yield Shape(
-        mapping="movielens", kind="interactions", title=f"a u.data {of}", headers=_RATED,
+        mapping="movielens", kind="interactions", title="MovieLens' u.data", headers=_RATED,
         line=re.compile(r"\d+\t\d+\t[0-5](\.\d)?\t\d{9,10}\s*"), delimiter="\t", picks=_RATING,
     )  # fmt: skip
     yield Shape(
-        mapping="movielens", kind="interactions", title=f"a ratings.dat {of}", headers=_RATED,
+        mapping="movielens", kind="interactions", title="MovieLens' ratings.dat", headers=_RATED,
         line=re.compile(r"\d+::\d+::[0-5](\.\d)?::\d{9,10}\s*"), delimiter="::", picks=_RATING,
     )  # fmt: skip
     yield Shape(
-        mapping="movielens", kind="items", title=f"a movies.csv {of}",
+        mapping="movielens", kind="items", title="MovieLens' movies.csv",
         names=(frozenset({"movieId", "title", "genres"}),), picks=_MOVIE,
         texts=("title", "genres"), lists=frozenset({"genres"}),
     )  # fmt: skip
     yield Shape(
-        mapping="movielens", kind="items", title=f"a movies.dat {of}",
+        mapping="movielens", kind="items", title="MovieLens' movies.dat",
         headers=("movieId", "title", "genres"), line=re.compile(r"\d+::[^:].*::[A-Z(][^:]*\s*"),
         delimiter="::", picks=_MOVIE, texts=("title", "genres"), lists=frozenset({"genres"}),
     )  # fmt: skip
     yield Shape(
-        mapping="movielens", kind="items", title=f"a u.item {of}",
+        mapping="movielens", kind="items", title="MovieLens' u.item",
         headers=("movieId", "title", "release_date", "video_release_date", "imdb_url", *GENRES),
         line=re.compile(r"\d+\|[^|]+\|[^|]*\|[^|]*\|[^|]*(\|[01]){19}\s*"), delimiter="|",
         picks=_MOVIE, texts=("title", "genres"), flags=GENRES,
     )  # fmt: skip
     yield Shape(
-        mapping="movielens", kind="users", title=f"a users.dat {of}",
+        mapping="movielens", kind="users", title="MovieLens' users.dat",
         headers=("userId", "gender", "age", "occupation", "zip_code"),
         line=re.compile(r"\d+::[MF]::\d+::\d+::.+\s*"), delimiter="::", picks=_PERSON,
     )  # fmt: skip
     yield Shape(
-        mapping="movielens", kind="users", title=f"a u.user {of}",
+        mapping="movielens", kind="users", title="MovieLens' u.user",
         headers=("userId", "age", "gender", "occupation", "zip_code"),
         line=re.compile(r"\d+\|\d+\|[MF]\|[a-z]+\|.+\s*"), delimiter="|", picks=_PERSON,
     )  # fmt: skip
@@ -102,7 +101,7 @@ def _movielens() -> Iterator[Shape]:
 def _gorse() -> Iterator[Shape]:
     bars = frozenset({"Labels", "labels", "Categories", "categories"})
     yield Shape(
-        mapping="gorse", kind="interactions", title="a file of feedback of Gorse",
+        mapping="gorse", kind="interactions", title="Gorse's feedback",
         names=(
             frozenset({"FeedbackType", "UserId", "ItemId"}),
             frozenset({"feedback_type", "user_id", "item_id"}),
@@ -118,13 +117,13 @@ def _gorse() -> Iterator[Shape]:
         nothing=frozenset({"0001-01-01T00:00:00Z", "0001-01-01 00:00:00 +0000 UTC"}),
     )  # fmt: skip
     yield Shape(
-        mapping="gorse", kind="items", title="a file of items of Gorse",
+        mapping="gorse", kind="items", title="Gorse's items",
         names=(frozenset({"ItemId"}), frozenset({"item_id", "is_hidden"})),
         picks={"id": ("ItemId", "item_id")}, lists=bars,
         texts=("Comment", "comment", "Categories", "categories", "Labels", "labels"),
     )  # fmt: skip
     yield Shape(
-        mapping="gorse", kind="users", title="a file of users of Gorse",
+        mapping="gorse", kind="users", title="Gorse's users",
         names=(frozenset({"UserId"}), frozenset({"user_id", "labels"})),
         picks={"id": ("UserId", "user_id")}, lists=bars,
         texts=("Comment", "comment", "Labels", "labels"),
@@ -157,7 +156,7 @@ def _recbole() -> Iterator[Shape]:
 
 def _amazon() -> Iterator[Shape]:
     yield Shape(
-        mapping="amazon_reviews", kind="interactions", title="a file of Amazon reviews",
+        mapping="amazon_reviews", kind="interactions", title="Amazon's reviews",
         names=(
             frozenset({"reviewerID", "asin", "overall"}),
             frozenset({"user_id", "parent_asin", "rating"}),
@@ -172,7 +171,7 @@ def _amazon() -> Iterator[Shape]:
         texts=("summary", "title", "reviewText", "text"),
     )  # fmt: skip
     yield Shape(
-        mapping="amazon_reviews", kind="items", title="a file of Amazon products",
+        mapping="amazon_reviews", kind="items", title="Amazon's products",
         names=(frozenset({"parent_asin"}), frozenset({"asin"})),
         picks={"id": ("parent_asin", "asin")},
         texts=("title", "description", "features", "categories", "category"),

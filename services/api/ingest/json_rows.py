@@ -15,6 +15,7 @@ from services.api.ingest.plan import Options
 from services.shared.errors import InvalidError, MalformedError
 
 NUMBERS = frozenset({"value", "timestamp", "position"})
+JSON = {bool: "a boolean", float: "a fraction", list: "a list", dict: "an object"}
 
 
 class JsonRows:
@@ -74,13 +75,13 @@ class JsonRows:
     def _take(self, batch: Batch, number: int, line: str) -> None:
         code = self._lines.fault(number, number)
         if code is not None:
-            batch.reject(number, code, line)
+            batch.reject(number, code, line, detail=self._lines.told(code))
             return
         try:
             batch.add(number, self._row(orjson.loads(line)))
         except orjson.JSONDecodeError as error:
             if line.strip():
-                detail = f"The line is no JSON: {error.msg}."
+                detail = f"The line is no JSON: {error.msg}.{_hint(line)}"
                 batch.reject(number, "MALFORMED_JSON", line, detail=detail)
         except InvalidError as error:
             batch.reject(number, error.code, line, detail=error.detail)
@@ -88,7 +89,8 @@ class JsonRows:
     def _row(self, found: object) -> Sequence[str | None]:
         if not isinstance(found, dict):
             raise InvalidError("The line is no JSON object.", code="MALFORMED_JSON")
-        row = [_text(name, found.get(key)) for name, key in self._keys]
+        values = [(name, found.get(key)) for name, key in self._keys]
+        row = [v if v is None or type(v) is str else _text(name, v) for name, v in values]
         if self._shape is not None:
             row = [None if value in self._shape.nothing else value for value in row]
             found = self._shape.tidy(found)
@@ -112,9 +114,14 @@ def _picks(shape: Shape | None, names: Sequence[str]) -> Mapping[str, str]:
     }
 
 
-def _text(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+def _hint(line: str) -> str:
+    if "NaN" in line or "Infinity" in line:
+        return " JSON has no NaN and no Infinity; null stands for no value."
+    return ""
+
+
+def _text(name: str, value: object) -> str:
     if type(value) is int or (type(value) is float and name in NUMBERS):
         return str(value)
-    raise InvalidError(f"{name} has the wrong JSON type.", code="WRONG_TYPE")
+    wanted = "a number or a string" if name in NUMBERS else "a string or an integer"
+    raise InvalidError(f"{name} is {JSON[type(value)]}, not {wanted}.", code="WRONG_TYPE")

@@ -44,6 +44,16 @@ class Lines:
             return None
         return next((self.faults[n] for n in range(first, last + 1) if n in self.faults), None)
 
+    def told(self, code: str, *, what: str = "line") -> str:
+        """Return a fault's code as a sentence."""
+        return (
+            f"The {what} is "
+            + {
+                TOO_LONG: f"over {self._limit:,} bytes.",
+                NOT_UTF8: "no UTF-8.",
+            }[code]
+        )
+
     def _pieces(self) -> Iterator[bytes]:
         """Yield whole lines, many at a time."""
         rest, skipping, first = b"", False, True

@@ -19,6 +19,8 @@ BAD, NAIVE = "BAD_TIMESTAMP", "NAIVE_TIMESTAMP"
 def read_times(texts: pl.Series, zone: tzinfo | None) -> tuple[pl.Series, pl.Series]:
     """Return microseconds since 1970 and, beside each text that cannot be read, a code."""
     numbers = _numbers(texts)
+    if numbers.null_count() == texts.null_count():
+        return numbers, pl.Series("code", [None] * len(numbers), dtype=pl.String)
     micros, codes = numbers.to_list(), [None] * len(numbers)
     told: list[str | None] = [*codes]
     for place, text in enumerate(texts.to_list()):
