@@ -43,7 +43,9 @@ class Refinement:
 
     def wanted_drops(self) -> Bools:
         """Return which edges verdict and rule would drop, were there no limits: (C,)."""
-        return (self.actions == "drop") | np.isin(self.reasons, [LAST_EDGE, SHARE_CAP])
+        limits = [LAST_EDGE, SHARE_CAP]
+        wanted: Bools = np.isin(self.reasons, limits) | (self.actions == "drop")
+        return wanted
 
 
 def refine(

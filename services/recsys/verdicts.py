@@ -49,8 +49,9 @@ def judge(pairs: RatedPairs, *, is_edge: Bools) -> tuple[Words, Words]:
 
     A person's word stands, also where it sounds odd: they cannot know which of the log's pairs are
     edges of this train graph. Of an edge, hard, clean and unsure say that it stays; of a
-    non-edge, noise, clean and unsure say that it is not added. Two Highs are hard. A Low and no High is noise for an edge, clean for
-    a non-edge. All else, and a pair that misses a rating, is unsure.
+    non-edge, noise, clean and unsure say that it is not added. Two Highs are hard. A Low and no
+    High is noise for an edge, clean for a non-edge. All else, and a pair that misses a rating, is
+    unsure.
     """
     low = np.minimum(pairs.user_view, pairs.item_view)
     high = np.maximum(pairs.user_view, pairs.item_view)

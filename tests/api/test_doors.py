@@ -36,6 +36,8 @@ BODIES: dict[str, Any] = {
     "create_project": {"name": "x"},
     "create_key": {"name": "x", "role": "read"},
     "create_dataset": {"name": "x"},
+    "set_verdict": {"verdict": "noise"},
+    "set_verdicts": {"verdicts": []},
 }
 QUERIES = {"import_file": {"kind": "users", "format": "csv"}}
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.api.deps import ActOnce, LiveDataset, Reader, Unit, Writer
+from services.api.deps import ActOnce, LiveDataset, Reader, Unit, Who, Writer
 from services.api.paging import Paged, cut, moment_place
 from services.api.schemas.datasets import DatasetAnswer, DatasetChange, Datasets, NewDataset
 from services.api.strict import StrictRoute
@@ -15,9 +15,11 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=StrictR
 
 
 @router.post("", status_code=201, response_model=DatasetAnswer)
-def create_dataset(body: NewDataset, project: Writer, session: Unit, once: ActOnce) -> Response:
+def create_dataset(
+    body: NewDataset, project: Writer, who: Who, session: Unit, once: ActOnce
+) -> Response:
     """Make an empty dataset; every setting has a default."""
-    dataset = make(session, project_id=project, name=body.name, settings=body.settings)
+    dataset = make(session, project_id=project, name=body.name, settings=body.settings, actor=who)
     location = {"Location": f"/v1/datasets/{dataset.id}"}
     return once.answer(201, DatasetAnswer.model_validate(dataset), headers=location)
 
@@ -40,15 +42,17 @@ def get_dataset(dataset: LiveDataset) -> DatasetAnswer:
 
 @router.patch("/{dataset}")
 def change_dataset(
-    body: DatasetChange, _project: Writer, session: Unit, dataset: LiveDataset
+    body: DatasetChange, _project: Writer, who: Who, session: Unit, dataset: LiveDataset
 ) -> DatasetAnswer:
     """Rename a dataset or change single settings; a run that has begun keeps the old ones."""
-    changed = change(session, dataset.id, name=body.name, settings=body.settings)
+    changed = change(session, dataset.id, name=body.name, settings=body.settings, actor=who)
     return DatasetAnswer.model_validate(changed)
 
 
 @router.delete("/{dataset}", status_code=204)
-def delete_dataset(project: Writer, session: Unit, dataset: LiveDataset, request: Request) -> None:
+def delete_dataset(
+    project: Writer, who: Who, session: Unit, dataset: LiveDataset, request: Request
+) -> None:
     """Delete a dataset with all that hangs on it: gone at once, erased soon after."""
-    delete(session, project_id=project, dataset_id=dataset.id)
+    delete(session, project_id=project, dataset_id=dataset.id, actor=who)
     request.app.state.pointers.forget(project, dataset.id)

@@ -12,6 +12,23 @@ from sqlalchemy.orm import Session
 from services.shared.db.tables import AuditEntry
 from services.shared.ids import new_id
 
+Action = Literal[
+    "project.create",
+    "key.create",
+    "key.revoke",
+    "dataset.create",
+    "dataset.change",
+    "dataset.delete",
+    "dataset.rollback",
+    "user.delete",
+    "item.delete",
+    "verdict.set",
+    "verdict.withdraw",
+    "refinement.undo",
+    "refinement.redo",
+    "model.promote",
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Actor:
@@ -35,7 +52,7 @@ SYSTEM = Actor(kind="system")
 class Deed:
     """What was done: `subject` holds ids and what was before and after, and no text of anyone's."""
 
-    action: str
+    action: Action
     subject: dict[str, Any]
     dataset_id: UUID | None = None
 

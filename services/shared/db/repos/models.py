@@ -60,9 +60,7 @@ def serve_if_first(session: Session, model: Model) -> bool:
     dataset = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if dataset is None:
         return False
-    servings.move(
-        session, dataset, model_id=model.id, graph=None, cause="first", previous_id=None
-    )
+    servings.move(session, dataset, model_id=model.id, graph=None, cause="first", previous_id=None)
     subject = {"model_id": str(model.id), "run_id": str(model.run_id), "before": None}
     deed = Deed(action="model.promote", dataset_id=dataset.id, subject=subject)
     audit.add(session, SYSTEM, deed, project_id=model.project_id)

@@ -60,6 +60,15 @@ def obeyed_version(session: Session, dataset_id: UUID) -> int:
     return -1 if found is None else found
 
 
+def count_pending(session: Session, dataset_id: UUID) -> int:
+    """Return how many words of now no model has learned of yet."""
+    obeyed = obeyed_version(session, dataset_id)
+    query = select(func.count()).where(
+        Override.dataset_id == dataset_id, Override.dataset_version > obeyed
+    )
+    return session.scalar(query) or 0
+
+
 def keep(session: Session, dataset: Dataset, words: Sequence[Word], actor: Actor) -> None:
     """Write the words, no pair twice, and their history, at the dataset's version of now."""
     said = [word for word in words if word.verdict is not None]

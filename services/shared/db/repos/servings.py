@@ -16,10 +16,7 @@ def in_force(session: Session, dataset: Dataset) -> Serving | None:
     if dataset.current_model_id is None:
         return None
     newest = session.scalars(
-        select(Serving)
-        .where(Serving.dataset_id == dataset.id)
-        .order_by(Serving.id.desc())
-        .limit(1)
+        select(Serving).where(Serving.dataset_id == dataset.id).order_by(Serving.id.desc()).limit(1)
     ).one_or_none()
     if newest is not None and _is(newest, dataset.current_model_id, dataset.current_graph):
         return newest
