@@ -12,6 +12,7 @@ from uuid import UUID
 
 from services.shared.clock import utc_now
 from services.shared.db.repos import keys
+from services.shared.db.repos.audit import Actor
 from services.shared.db.session import unit_of_work
 from services.shared.errors import ForbiddenError, UnauthenticatedError
 from services.shared.settings import settings
@@ -29,6 +30,17 @@ class Caller:
 
     role: Role
     project_id: UUID | None = None
+    key_id: UUID | None = None
+    key_name: str | None = None
+    key_prefix: str | None = None
+
+    def actor(self) -> Actor:
+        """Return the caller as the audit log names them: never by the key's secret."""
+        if self.role == "operator":
+            return Actor(kind="operator")
+        return Actor(
+            kind="key", key_id=self.key_id, key_name=self.key_name, key_prefix=self.key_prefix
+        )
 
     def require(self, role: Role) -> UUID:
         """Return the caller's project; ForbiddenError unless its role reaches `role`."""
@@ -76,7 +88,7 @@ class Keyring:
         if row is None or row.revoked_at is not None:
             self.forget(prefix)
             raise UnauthenticatedError
-        caller = Caller(cast("Role", row.role), row.project_id)
+        caller = Caller(cast("Role", row.role), row.project_id, row.id, row.name, prefix)
         known = _Known(caller, bytes(row.secret_sha256), row.expires_at, time.monotonic())
         with self._lock:
             if len(self._known) >= CACHE_SIZE:

@@ -15,6 +15,7 @@ from services.api.auth import CALLER, Caller, Keyring, Role
 from services.api.idempotency import KeyHeader, Once
 from services.api.schemas.base import MAX_ID_BYTES, check_id
 from services.shared.db.repos import datasets
+from services.shared.db.repos.audit import Actor
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Dataset
 from services.shared.errors import ForbiddenError, NotFoundError
@@ -69,6 +70,12 @@ def get_keyring(request: Request) -> Keyring:
     return keyring
 
 
+def get_actor(caller: AnyCaller) -> Actor:
+    """Return the caller as the audit log names them."""
+    return caller.actor()
+
+
+Who = Annotated[Actor, Depends(get_actor)]
 Operator = Annotated[Caller, Depends(get_operator)]
 AdminOrOperator = Annotated[Caller, Depends(get_admin_or_operator)]
 Keys = Annotated[Keyring, Depends(get_keyring)]

@@ -6,6 +6,7 @@
 
 import base64
 import re
+from dataclasses import replace
 from hashlib import blake2b
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
@@ -58,7 +59,8 @@ class Hot:
         project_id = caller.require("read")
         dataset_id, user_id = _dataset_id(dataset), _user_id(user)
         query = read_query(scope["query_string"])
-        lists = await self._lists(project_id, dataset_id, query.model_id)
+        lists, graph = await self._lists(project_id, dataset_id, query.model_id)
+        query = replace(query, graph=query.graph or graph)
         ident = recommendation_id(lists.model.model_id, user_id, query)
         headers = [(b"etag", b'"%s"' % ident.encode()), (b"cache-control", b"private, no-cache")]
         if _matches(scope, ident):
@@ -70,22 +72,28 @@ class Hot:
         ]
         return 200, headers, body
 
-    async def _lists(self, project_id: UUID, dataset_id: UUID, model_id: UUID | None) -> Lists:
-        model = await self._model(project_id, dataset_id, model_id)
+    async def _lists(
+        self, project_id: UUID, dataset_id: UUID, model_id: UUID | None
+    ) -> tuple[Lists, str | None]:
+        """Return the lists, and the graph that somebody chose for the dataset."""
+        model, graph = await self._model(project_id, dataset_id, model_id)
         named = model_id is not None
-        at_hand = self._shelf.at_hand(model, named=named)
-        if at_hand is not None:
-            return at_hand
-        return await run_in_threadpool(self._shelf.fetch, model, named=named)
+        lists = self._shelf.at_hand(model, named=named)
+        if lists is None:
+            lists = await run_in_threadpool(self._shelf.fetch, model, named=named)
+        return lists, graph
 
-    async def _model(self, project_id: UUID, dataset_id: UUID, model_id: UUID | None) -> Published:
+    async def _model(
+        self, project_id: UUID, dataset_id: UUID, model_id: UUID | None
+    ) -> tuple[Published, str | None]:
         pointer = self._pointers.fresh(project_id, dataset_id)
         try:
             if pointer is None:
                 pointer = await run_in_threadpool(self._pointers.read, project_id, dataset_id)
             if model_id is None:
-                return model_of(pointer)
-            return await run_in_threadpool(self._pointers.named, project_id, dataset_id, model_id)
+                return model_of(pointer), pointer.graph
+            named = self._pointers.named
+            return await run_in_threadpool(named, project_id, dataset_id, model_id), None
         except DATABASE_AWAY as error:
             raise UnavailableError("Postgres") from error
 

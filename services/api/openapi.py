@@ -14,7 +14,7 @@ from services.shared.settings import settings
 VERSION = "0.1.0"
 SUMMARY = "Turns interaction logs and text profiles into denoised recommendations."
 ALWAYS = (500, 503)
-NAMING_ANOTHER = ("/v1/keys", "/v1/models")  # a project, a dataset, in query or body
+NAMING_ANOTHER = ("/v1/audit", "/v1/keys", "/v1/models")  # a project, a dataset, in query or body
 RECOMMENDATIONS = "/recommendations/{user_id}"
 UNUSED = ("HTTPValidationError", "ValidationError")
 Json = dict[str, Any]

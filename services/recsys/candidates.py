@@ -49,6 +49,7 @@ def choose_candidates(
     edge_scores: Scores,
     config: CandidateConfig,
     rng: np.random.Generator,
+    decided: Interactions | None = None,
 ) -> Candidates:
     """Choose the pairs to be rated.
 
@@ -64,9 +65,12 @@ def choose_candidates(
         edge_scores: (E,) one score per edge of `train`, low is suspicious; see `suspicion`.
         config: numbers and order.
         rng: draws the softmax samples; unused under "most_suspicious".
+        decided: pairs that a person has spoken of: nobody is asked about them, and the next in
+            line takes their place.
     """
-    edges = _low_edges(train, edge_scores, config, rng)
-    non_users, non_items, non_scores = _high_non_edges(train, score_block, config, rng)
+    edges = _low_edges(train, edge_scores, config, rng, decided)
+    taken = train if decided is None else train.union(decided)
+    non_users, non_items, non_scores = _high_non_edges(train, taken, score_block, config, rng)
     n_edges, n_non = _shares(len(edges), len(non_users), config)
     edges = edges[:n_edges]
     best = np.argsort(-non_scores, kind="stable")[:n_non]
@@ -82,26 +86,38 @@ def choose_candidates(
 
 
 def _low_edges(
-    train: Interactions, scores: Scores, config: CandidateConfig, rng: np.random.Generator
+    train: Interactions,
+    scores: Scores,
+    config: CandidateConfig,
+    rng: np.random.Generator,
+    decided: Interactions | None,
 ) -> Ints:
-    """Return positions of n2 edges per user, lowest or drawn by softmax(-score)."""
+    """Return positions of n2 open edges per user, lowest or drawn by softmax(-score)."""
     key = scores
     if config.order == "sampled":  # the bottom of score - Gumbel noise is a draw without return
         key = scores / config.temperature - rng.gumbel(size=len(scores))
-    order = np.lexsort((train.items, key, train.users))
+    closed = np.zeros(len(train), dtype=np.bool_)
+    if decided is not None:
+        closed = decided.contains(users=train.users, items=train.items)
+    order = np.lexsort((train.items, key, closed, train.users))
     place = np.arange(len(train)) - train.indptr()[train.users]  # 0 for each user's lowest
     degrees = train.user_degrees()
     order = order[(place < config.n2) & (degrees > 1)[train.users]]
+    order = order[~closed[order]]
     means = np.bincount(train.users, scores, train.n_users) / np.maximum(degrees, 1)
     shortfall = means[train.users[order]] - scores[order]
     return order[np.lexsort((order, -shortfall, scores[order]))]
 
 
 def _high_non_edges(
-    train: Interactions, score_block: ScoreBlock, config: CandidateConfig, rng: np.random.Generator
+    train: Interactions,
+    taken: Interactions,
+    score_block: ScoreBlock,
+    config: CandidateConfig,
+    rng: np.random.Generator,
 ) -> tuple[Ints, Ints, Scores]:
-    """Return users, items and scores of n1 non-edges per user, best or drawn by softmax(score)."""
-    rows = train.csr()
+    """Return users, items, scores of n1 pairs outside `taken`, best or drawn by softmax(score)."""
+    rows = taken.csr()
     found: list[tuple[Ints, Ints, Scores]] = []
     active = np.flatnonzero(train.user_degrees()) if config.n1 else np.empty(0, dtype=np.int64)
     for users in blocks(active, config.block):

@@ -14,6 +14,8 @@ from services.recsys.verdicts import RatedPairs, Words, judge, soft_weights
 
 ACTIONS = ("keep", "drop", "add", "none")
 LAST_EDGE, SHARE_CAP, ITEM_CAP = "last_edge", "share_cap", "item_cap"
+HELD_OUT = "held_out"
+"""Why a person's addition waits: the pair is in the log, and this run judges by it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +39,30 @@ class Refinement:
     verdicts: Words  # (C,) hard, noise, clean or unsure
     decided_by: Words  # (C,) "person", "llm", or "none": without ratings
     actions: Words  # (C,) of ACTIONS
-    reasons: Words  # (C,) why a drop or an addition was not done: one of the caps, else ""
+    reasons: Words  # (C,) why a drop or an addition was not done: a cap, HELD_OUT, else ""
+
+    def wanted_drops(self) -> Bools:
+        """Return which edges verdict and rule would drop, were there no limits: (C,)."""
+        limits = [LAST_EDGE, SHARE_CAP]
+        wanted: Bools = np.isin(self.reasons, limits) | (self.actions == "drop")
+        return wanted
 
 
-def refine(train: Interactions, pairs: RatedPairs, *, config: RefineConfig) -> Refinement:
+def refine(
+    train: Interactions,
+    pairs: RatedPairs,
+    *,
+    config: RefineConfig,
+    held_out: Interactions | None = None,
+) -> Refinement:
     """Apply ratings and people's words to the graph.
 
     A person's word wins and is outside the share and item caps. A user keeps at least one
     observed edge whoever speaks. Drops go most certain first: people's, then by the sum of the
     labels, then by score, then in the given order; additions: people's, then by score.
+
+    `held_out` are the pairs of the log that judge this run. A person has seen the log: their word
+    must not carry such a pair into training.
     """
     at = train.locate(users=pairs.users, items=pairs.items)
     is_edge = at >= 0
@@ -55,6 +72,9 @@ def refine(train: Interactions, pairs: RatedPairs, *, config: RefineConfig) -> R
     reasons = np.full(len(at), "", dtype="<U9")
     _limit_drops(train, pairs, drop, config=config, reasons=reasons)
     _limit_additions(pairs, add, config=config, reasons=reasons)
+    if held_out is not None:
+        told = add & ~pairs.rated() & held_out.contains(users=pairs.users, items=pairs.items)
+        reasons[told] = HELD_OUT
     actions = np.select([reasons != "", drop, add], ["", "drop", "add"], "")
     actions = np.where(actions == "", np.where(is_edge, "keep", "none"), actions)
     return Refinement(
@@ -79,6 +99,11 @@ def _unwanted(pairs: RatedPairs, verdicts: Words, config: RefineConfig) -> Bools
     return noise
 
 
+def most_drops(train: Interactions, config: RefineConfig) -> int:
+    """Return how many edges ratings may drop; people's drops are not counted."""
+    return int(round(config.max_dropped * len(train), 9))  # .29 of 100 is 29, not 28.999
+
+
 def _limit_drops(
     train: Interactions, pairs: RatedPairs, drop: Bools, *, config: RefineConfig, reasons: Words
 ) -> None:
@@ -88,9 +113,8 @@ def _limit_drops(
     order = order[drop[order]]
     last = _turns(pairs.users[order]) >= train.user_degrees()[pairs.users[order]] - 1
     reasons[order[last]] = LAST_EDGE
-    room = int(round(config.max_dropped * len(train), 9))  # .29 of 100 is 29, not 28.999
     rated = order[~last & pairs.rated()[order]]
-    reasons[rated[room:]] = SHARE_CAP
+    reasons[rated[most_drops(train, config) :]] = SHARE_CAP
 
 
 def _limit_additions(

@@ -47,8 +47,11 @@ class RatedPairs:
 def judge(pairs: RatedPairs, *, is_edge: Bools) -> tuple[Words, Words]:
     """Return the verdict of each pair and who decided it: "person", "llm", "none".
 
-    A person's word stands. Two Highs are hard. A Low and no High is noise for an edge, clean for
-    a non-edge. All else, and a pair that misses a rating, is unsure.
+    A person's word stands, also where it sounds odd: they cannot know which of the log's pairs are
+    edges of this train graph. Of an edge, hard, clean and unsure say that it stays; of a
+    non-edge, noise, clean and unsure say that it is not added. Two Highs are hard. A Low and no
+    High is noise for an edge, clean for a non-edge. All else, and a pair that misses a rating, is
+    unsure.
     """
     low = np.minimum(pairs.user_view, pairs.item_view)
     high = np.maximum(pairs.user_view, pairs.item_view)

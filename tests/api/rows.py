@@ -1,6 +1,7 @@
 """Rows that a finished run leaves, written as the trainer and the raters would."""
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, update
@@ -25,7 +26,13 @@ from services.shared.ids import new_id
 VIEWS = ("user", "item")
 
 
-def add_run(project_id: UUID, dataset_id: UUID, *, state: str = "running") -> UUID:
+def add_run(
+    project_id: UUID,
+    dataset_id: UUID,
+    *,
+    state: str = "running",
+    spec: dict[str, Any] | None = None,
+) -> UUID:
     """Return the id of a new run in that state."""
     run_id = new_id()
     with unit_of_work(project_id) as session:
@@ -37,7 +44,7 @@ def add_run(project_id: UUID, dataset_id: UUID, *, state: str = "running") -> UU
                 dataset_id=dataset_id,
                 dataset_version=3,
                 dataset_settings={},
-                spec={},
+                spec=spec or {},
                 config_sha256=b"",
                 seed=0,
                 llm="winnow-local-rater",
@@ -77,17 +84,15 @@ def add_pair(
     action: str = "none",
     edge: bool = True,
     score: float = 0.0,
+    note: str | None = None,
 ) -> None:
     """Write a candidate, its ratings (None: that view has none) and its verdict."""
     user_id, item_id = pair
     with unit_of_work(project_id) as session:
         where = {"run_id": run_id, "project_id": project_id, "user_id": user_id, "item_id": item_id}
         session.add(Candidate(**where, edge=edge, score=score, history=[]))
-        session.add(
-            Verdict(
-                **where, edge=edge, verdict=verdict, action=action, decided_by="rule", score=score
-            )
-        )
+        outcome = {"verdict": verdict, "action": action, "decided_by": "rule", "note": note}
+        session.add(Verdict(**where, **outcome, edge=edge, score=score))
         for view, label in zip(VIEWS, labels, strict=True):
             if label is None:
                 continue

@@ -17,7 +17,7 @@ from tests.api.rows import add_model
 pytestmark = pytest.mark.stack
 PUBLIC = {"/health/live", "/health/ready"}
 OPERATORS = {"create_project"}
-ADMINS = {"create_key", "list_keys", "revoke_key"}
+ADMINS = {"create_key", "list_keys", "revoke_key", "list_audit"}
 WITHOUT_ID = {"create_dataset", "list_datasets", "list_jobs", "list_models", *OPERATORS, *ADMINS}
 DOCUMENT = create_routes().openapi()
 ROUTES = {
@@ -36,6 +36,8 @@ BODIES: dict[str, Any] = {
     "create_project": {"name": "x"},
     "create_key": {"name": "x", "role": "read"},
     "create_dataset": {"name": "x"},
+    "set_verdict": {"verdict": "noise"},
+    "set_verdicts": {"verdicts": []},
 }
 QUERIES = {"import_file": {"kind": "users", "format": "csv"}}
 

@@ -11,14 +11,14 @@ from tests.api.rows import add_pair, add_run, set_stage
 
 pytestmark = pytest.mark.stack
 PAIRS = [
-    # a pair, the labels of user and item view, then what was made of it
-    (("u1", "a"), ("Low", "Low"), "noise", "drop", True, -0.9),
-    (("u1", "b"), ("Low", "Mid"), "noise", "keep", True, -0.5),
-    (("u2", "a"), ("High", "High"), "hard", "keep", True, -0.7),
-    (("u2", "c"), ("High", "High"), "hard", "add", False, 0.9),
-    (("u3", "c"), ("Low", "Low"), "clean", "none", False, 0.8),
-    (("u3", "d"), ("Mid", "unparsed"), "unsure", "keep", True, 0.0),
-    (("u3", "e"), (None, None), "unsure", "keep", True, 0.1),
+    # a pair, the labels of user and item view, then what was made of it, and what held that back
+    (("u1", "a"), ("Low", "Low"), "noise", "drop", True, -0.9, None),
+    (("u1", "b"), ("Low", "Mid"), "noise", "keep", True, -0.5, "share_cap"),
+    (("u2", "a"), ("High", "High"), "hard", "keep", True, -0.7, None),
+    (("u2", "c"), ("High", "High"), "hard", "add", False, 0.9, None),
+    (("u3", "c"), ("Low", "Low"), "clean", "none", False, 0.8, None),
+    (("u3", "d"), ("Mid", "unparsed"), "unsure", "keep", True, 0.0, None),
+    (("u3", "e"), (None, None), "unsure", "keep", True, 0.1, None),
 ]
 
 
@@ -26,8 +26,9 @@ PAIRS = [
 def dataset(tenant: Tenant) -> str:
     """A dataset with one finished run over seven pairs."""
     dataset = tenant.dataset("judged")
-    run = add_run(tenant.id, UUID(dataset), state="succeeded")
-    for pair, labels, verdict, action, edge, score in PAIRS:
+    spec = {"params": {"max_drop_share": 0.005}}
+    run = add_run(tenant.id, UUID(dataset), state="succeeded", spec=spec)
+    for pair, labels, verdict, action, edge, score, note in PAIRS:
         add_pair(
             tenant.id,
             UUID(dataset),
@@ -38,9 +39,10 @@ def dataset(tenant: Tenant) -> str:
             action=action,
             edge=edge,
             score=score,
+            note=note,
         )
     loss = {"bins": [0, 1], "hard": [1], "noise": [2], "clean": [3], "unsure": [4]}
-    set_stage(tenant.id, run, "refine", figures={"edges_before": 200})
+    set_stage(tenant.id, run, "refine", figures={"edges_before": 200, "drops": {"at_most": 1}})
     set_stage(tenant.id, run, "evaluate", figures={"histograms": {"loss": loss}})
     add_run(tenant.id, UUID(dataset))  # a newer one that has not ended
     return dataset
@@ -65,7 +67,9 @@ def test_a_verdict_shows_what_both_views_said(client: httpx.Client, dataset: str
         "verdict": "noise",
         "decided_by": "rule",
         "action": "drop",
+        "not_done": None,
         "score": -0.9,
+        "person": None,
         "ratings": {
             "user": {"label": "Low", "reason": "user view says Low"},
             "item": {"label": "Low", "reason": "item view says Low"},
@@ -126,6 +130,22 @@ def test_the_report_counts_what_the_rows_say(client: httpx.Client, dataset: str)
         "dropped": 1,
         "added": 1,
         "by_verdict": {"hard": 2, "noise": 2, "clean": 1, "unsure": 2},
+    }
+    assert report["drops"] == {
+        "wanted": 2,
+        "done": 1,
+        "share_cap": 1,
+        "last_edge": 0,
+        "at_most": 1,
+        "max_drop_share": 0.005,
+    }
+    assert report["people"] == {
+        "words": 0,
+        "by_verdict": {"hard": 0, "noise": 0, "clean": 0, "unsure": 0},
+        "dropped": 0,
+        "added": 0,
+        "not_done": {},
+        "pending": 0,
     }
     assert report["flagged_share"] == 2 / 200
     assert report["agreement"] == {"views": 0.8, "pairs": 5}  # Low-Mid differs, unparsed is none

@@ -6,6 +6,7 @@ from uuid import UUID
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import (
     ApiKey,
+    AuditEntry,
     Candidate,
     Embedding,
     IdempotencyKey,
@@ -13,9 +14,12 @@ from services.shared.db.tables import (
     Interaction,
     Item,
     Model,
+    Override,
+    OverrideChange,
     Rating,
     RatingBatch,
     RunRating,
+    Serving,
     Usage,
     User,
     Verdict,
@@ -46,6 +50,7 @@ def fill(project_id: UUID) -> None:
     )
     file = {"spool_name": "x", "size_bytes": 0, "sha256": HASH}
     judged = {"verdict": "hard", "action": "keep", "decided_by": "rule"}
+    said = in_dataset | pair | {"verdict": "hard", "dataset_version": 1}
     pointer = {"artifact_path": "x", "manifest_sha256": "x"}
     with unit_of_work(project_id) as session:
         session.add_all(
@@ -69,6 +74,10 @@ def fill(project_id: UUID) -> None:
                     default_graph="raw",
                     card={},
                 ),
+                Override(**said),
+                OverrideChange(**said),
+                Serving(**in_dataset, model_id=new_id(), cause="first"),
+                AuditEntry(**project, action="verdict.set", actor="key", subject={}),
                 rating,
             ]
         )

@@ -11,6 +11,7 @@ from tests.db.every_table import fill
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("connected")]
 TABLES = sorted(set(Base.metadata.tables) - {"prompts"})
+APPEND_ONLY = ["audit_log", "override_changes", "servings"]
 
 
 def test_no_service_role_may_bypass_row_level_security() -> None:
@@ -50,11 +51,43 @@ def test_without_a_filter_another_projects_rows_are_invisible(table: str) -> Non
     for project in (mine, theirs):
         with unit_of_work(project) as session:
             seen = session.scalars(text(f"SELECT {column} FROM {table}")).all()
-            written = session.execute(text(f"UPDATE {table} SET {column} = {column}"))
         assert set(seen) == {project}
-        assert written.rowcount == len(seen)
+        if table not in APPEND_ONLY:
+            with unit_of_work(project) as session:
+                written = session.execute(text(f"UPDATE {table} SET {column} = {column}"))
+            assert written.rowcount == len(seen)
     with unit_of_work() as session:
         assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE {table} SET created_at = now()", "DELETE FROM {table}", "TRUNCATE {table}"],
+)
+def test_what_people_did_is_added_to_and_never_changed(table: str, statement: str) -> None:
+    project = make_project("mine")
+    fill(project)
+    with (
+        pytest.raises(ProgrammingError, match=f"permission denied for table {table}"),
+        unit_of_work(project) as session,
+    ):
+        session.execute(text(statement.format(table=table)))
+    with unit_of_work(project) as session:
+        assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 1
+
+
+def test_the_history_of_words_goes_with_its_dataset_and_the_audit_log_stays() -> None:
+    project = make_project("mine")
+    fill(project)
+    with unit_of_work(project) as session:
+        session.execute(text("DELETE FROM jobs"))
+        session.execute(text("DELETE FROM datasets"))
+        left = {
+            table: session.scalar(text(f"SELECT count(*) FROM {table}"))
+            for table in ("overrides", *APPEND_ONLY)
+        }
+    assert left == {"overrides": 0, "override_changes": 0, "servings": 0, "audit_log": 1}
 
 
 def test_a_row_cannot_be_written_into_another_project() -> None:

@@ -28,6 +28,7 @@ def choose(
     seed: int = 0,
     *,
     edge_scores: npt.NDArray[np.float64] = EDGE_SCORES,
+    decided: Interactions | None = None,
 ) -> Candidates:
     return choose_candidates(
         GRAPH,
@@ -35,6 +36,7 @@ def choose(
         edge_scores=edge_scores,
         config=config,
         rng=np.random.default_rng(seed),
+        decided=decided,
     )
 
 
@@ -49,6 +51,22 @@ def test_the_most_suspicious_edge_of_each_user_and_the_best_non_edges_are_chosen
     assert pairs(found, edges=True) == [(0, 2), (1, 3)]
     assert pairs(found, edges=False) == [(1, 0), (0, 4), (2, 5), (0, 3), (2, 4), (1, 5)]
     assert found.scores.tolist() == [0.1, 0.2, 9.0, 5.0, 5.0, 4.0, 4.0, 3.0]
+
+
+@pytest.mark.parametrize("order", ["most_suspicious", "sampled"])
+def test_a_pair_that_a_person_decided_is_not_asked_about_and_the_next_takes_its_place(
+    order: str,
+) -> None:
+    decided = Interactions.build(users=[0, 0, 2, 3], items=[2, 4, 0, 1], n_users=4, n_items=6)
+    said = set(zip(decided.users.tolist(), decided.items.tolist(), strict=True))
+    found = choose(replace(CONFIG, order=order), decided=decided)  # type: ignore[arg-type]
+    assert not said & {*pairs(found, edges=True), *pairs(found, edges=False)}
+    assert len(pairs(found, edges=True)) == 2  # of users 0 and 1, one each
+    if order == "most_suspicious":
+        assert pairs(found, edges=True) == [(1, 3), (0, 0)]
+        assert pairs(found, edges=False) == [(1, 0), (2, 5), (0, 3), (2, 4), (1, 5), (0, 5)]
+    all_of_one = Interactions.build(users=[0, 0, 0], items=[0, 1, 2], n_users=4, n_items=6)
+    assert pairs(choose(CONFIG, decided=all_of_one), edges=True) == [(1, 3)]
 
 
 def test_edges_go_by_score_and_a_tie_by_the_gap_to_their_users_mean() -> None:

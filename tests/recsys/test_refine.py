@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.recsys.data import Interactions
-from services.recsys.refine import RefineConfig, Refinement, refine
+from services.recsys.refine import RefineConfig, Refinement, most_drops, refine
 from services.recsys.verdicts import LABELS, MISSING, RatedPairs
 from tests.spec import oracle_refine as oracle
 from tests.spec.oracle_refine import Said
@@ -29,6 +29,11 @@ def rated(pairs: list[Said]) -> RatedPairs:
         scores=np.array([said.score for said in pairs], dtype=np.float64),
         person=np.array([said.person for said in pairs], dtype="<U6"),
     )
+
+
+def graph_of(pairs: frozenset[tuple[int, int]]) -> Interactions:
+    users, items = zip(*pairs, strict=True) if pairs else ((), ())
+    return Interactions.build(users=users, items=items, n_users=4, n_items=5)
 
 
 def done(found: Refinement) -> list[tuple[str, str]]:
@@ -124,6 +129,58 @@ def test_a_persons_word_wins_over_ratings_rule_and_caps_on_any_pair() -> None:
         assert weights(found)[(3, 4)] == weights(found)[(0, 1)] == weights(found)[(2, 1)] == 1.0
 
 
+@pytest.mark.parametrize("rule", ["conservative", "paper", "soft"])
+@pytest.mark.parametrize(
+    ("word", "edge", "non_edge"),
+    [
+        ("hard", "keep", "add"),
+        ("noise", "drop", "none"),
+        ("clean", "keep", "none"),
+        ("unsure", "keep", "none"),
+    ],
+)
+def test_what_each_word_does_to_an_edge_and_to_a_non_edge(
+    word: str, edge: str, non_edge: str, rule: str
+) -> None:
+    against, promising = ("Low", "Low"), ("High", "High")
+    for labels in (against, promising, (None, None)):  # whatever the ratings would have done
+        said = [Said((0, 0), *labels, 0, word), Said((0, 4), *labels, 0, word)]
+        config = replace(FREE, rule=rule)
+        found = refine(GRAPH, rated(said), config=config)
+        assert found.actions.tolist() == [edge, non_edge]
+        assert found.verdicts.tolist() == [word, word]
+        expected = dict.fromkeys(EDGES, 1.0)
+        expected |= {(0, 4): 1.0} if non_edge == "add" else {}
+        if edge == "drop":
+            del expected[0, 0]
+        assert weights(found) == expected
+        in_hard = set(zip(found.hard.users.tolist(), found.hard.items.tolist(), strict=True))
+        assert in_hard == ({(0, 0), (0, 4)} if word == "hard" else set())
+
+
+def test_a_persons_word_carries_no_held_out_pair_into_training() -> None:
+    said = [Said((2, 4), None, None, 0, "hard"), Said((2, 3), None, None, 0, "hard")]
+    found = refine(GRAPH, rated(said), config=FREE, held_out=graph_of(frozenset({(2, 4)})))
+    assert done(found) == [("none", "held_out"), ("add", "")]
+    assert weights(found) == dict.fromkeys(EDGES | {(2, 3)}, 1.0)
+
+
+@pytest.mark.parametrize("rule", ["conservative", "paper", "soft"])
+def test_no_rule_drops_more_than_its_share_and_tells_what_it_wanted(rule: str) -> None:
+    said = [Said((0, i), "Low", "Low", 0, "") for i in range(3)] + [
+        Said((2, 1), None, None, 0, "noise")  # a person's: not counted
+    ]
+    config = RefineConfig(rule=rule, max_dropped=0.15)  # 1 of 7
+    found = refine(GRAPH, rated(said), config=config)
+    wanted = int(found.wanted_drops().sum())
+    assert wanted == (1 if rule == "soft" else 4)
+    assert most_drops(GRAPH, config) == 1
+    capped = ("keep", "share_cap")
+    weighed = [("keep", "")] * 3
+    by_rule = weighed if rule == "soft" else [("drop", ""), capped, capped]
+    assert done(found) == [*by_rule, ("drop", "")]
+
+
 def test_a_user_keeps_the_least_certain_edge_even_when_all_are_called_noise() -> None:
     said = [Said((0, i), "Low", "Mid" if i == 2 else "Low", i, "") for i in range(4)]
     said.append(Said((1, 0), None, None, 0, "noise"))
@@ -174,6 +231,7 @@ CELL = st.tuples(st.integers(0, 3), st.integers(0, 4))
     st.sampled_from(["conservative", "paper", "soft"]),
     st.integers(0, 10),
     st.integers(0, 3),
+    st.sets(CELL),
 )
 def test_every_action_and_reason_equals_the_slow_oracles(
     edges: set[tuple[int, int]],
@@ -181,17 +239,29 @@ def test_every_action_and_reason_equals_the_slow_oracles(
     rule: str,
     tenths: int,
     max_added: int,
+    others: set[tuple[int, int]],
 ) -> None:
     users, items = zip(*edges, strict=True)
+    held_out = frozenset(others - edges)
     graph = Interactions.build(users=users, items=items, n_users=4, n_items=5)
     pairs = [Said(pair, *words) for pair, words in told.items()]
     config = RefineConfig(rule=rule, max_dropped=tenths / 10, max_added_per_item=max_added)
-    found = refine(graph, rated(pairs), config=config)
+    found = refine(graph, rated(pairs), config=config, held_out=graph_of(held_out))
     expected = oracle.refine(
-        edges, pairs, rule=rule, max_dropped=tenths * len(edges) // 10, max_added=max_added
+        edges,
+        pairs,
+        rule=rule,
+        max_dropped=tenths * len(edges) // 10,
+        max_added=max_added,
+        held_out=held_out,
     )
     assert done(found) == expected
     assert found.verdicts.tolist() == [oracle.verdict(said, edges) for said in pairs]
+    by_ratings = sum(
+        action == "drop" and not said.person
+        for said, (action, _) in zip(pairs, expected, strict=True)
+    )
+    assert by_ratings <= tenths * len(edges) // 10
     moved = {said.pair: action for said, (action, _) in zip(pairs, expected, strict=True)}
     dropped = {pair for pair, action in moved.items() if action == "drop"}
     added = {pair for pair, action in moved.items() if action == "add"}

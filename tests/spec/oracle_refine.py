@@ -40,7 +40,13 @@ def unwanted(said: Said, edges: set[Pair], rule: str) -> bool:
 
 
 def refine(
-    edges: set[Pair], pairs: list[Said], *, rule: str, max_dropped: int, max_added: int
+    edges: set[Pair],
+    pairs: list[Said],
+    *,
+    rule: str,
+    max_dropped: int,
+    max_added: int,
+    held_out: frozenset[Pair] = frozenset(),
 ) -> list[tuple[str, str]]:
     """Return (action, reason) of each pair in the given order."""
     points = {"Low": 0, "Mid": 1, "High": 2, None: -1}
@@ -76,6 +82,9 @@ def refine(
         if said.pair in edges or verdict(said, edges) != "hard":
             continue
         item = said.pair[1]
+        if said.person and said.pair in held_out:
+            outcome[place] = ("none", "held_out")
+            continue
         if not said.person and added.get(item, 0) == max_added:
             outcome[place] = ("none", "item_cap")
             continue

@@ -68,6 +68,21 @@ def test_pairs_that_a_verdict_speaks_against_are_left_out_beside() -> None:
     assert beside["metrics"]["raw"]["recall@5"] == 1.0
 
 
+def test_a_person_who_calls_a_log_pair_clean_does_not_speak_against_it() -> None:
+    verdicts = pl.DataFrame(
+        {
+            "user": [0, 1],
+            "item": [25, 26],
+            "verdict": ["clean", "noise"],
+            "decided_by": ["person", "person"],
+        }
+    )
+    without = called_noise(SPLIT.val, verdicts)
+    assert (without.users.tolist(), without.items.tolist()) == ([1], [26])
+    by_llm = verdicts.with_columns(decided_by=pl.lit("llm"))
+    assert len(called_noise(SPLIT.val, by_llm)) == 2
+
+
 def test_losses_are_counted_by_verdict(tmp_path: Path) -> None:
     train = _edges((0, 0), (0, 1), (0, 2), (1, 0), (1, 1))
     nan = np.nan  # the last edge was never trained on

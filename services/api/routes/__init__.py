@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.api.routes import (
+    audit,
     datasets,
     health,
     imports,
@@ -29,5 +30,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     models.router,
     verdicts.router,
+    audit.router,
     recommendations.router,
 )

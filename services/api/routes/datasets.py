@@ -2,22 +2,27 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.api.deps import ActOnce, LiveDataset, Reader, Unit, Writer
+from services.api.deps import ActOnce, LiveDataset, Reader, Unit, Who, Writer
 from services.api.paging import Paged, cut, moment_place
+from services.api.routes.models import card_of
 from services.api.schemas.datasets import DatasetAnswer, DatasetChange, Datasets, NewDataset
+from services.api.schemas.models import ModelAnswer
 from services.api.strict import StrictRoute
 from services.api.use_cases.change_dataset import change_dataset as change
 from services.api.use_cases.create_dataset import create_dataset as make
 from services.api.use_cases.delete_dataset import delete_dataset as delete
+from services.api.use_cases.promote_model import roll_back
 from services.shared.db.repos import datasets
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], route_class=StrictRoute)
 
 
 @router.post("", status_code=201, response_model=DatasetAnswer)
-def create_dataset(body: NewDataset, project: Writer, session: Unit, once: ActOnce) -> Response:
+def create_dataset(
+    body: NewDataset, project: Writer, who: Who, session: Unit, once: ActOnce
+) -> Response:
     """Make an empty dataset; every setting has a default."""
-    dataset = make(session, project_id=project, name=body.name, settings=body.settings)
+    dataset = make(session, project_id=project, name=body.name, settings=body.settings, actor=who)
     location = {"Location": f"/v1/datasets/{dataset.id}"}
     return once.answer(201, DatasetAnswer.model_validate(dataset), headers=location)
 
@@ -40,15 +45,30 @@ def get_dataset(dataset: LiveDataset) -> DatasetAnswer:
 
 @router.patch("/{dataset}")
 def change_dataset(
-    body: DatasetChange, _project: Writer, session: Unit, dataset: LiveDataset
+    body: DatasetChange, _project: Writer, who: Who, session: Unit, dataset: LiveDataset
 ) -> DatasetAnswer:
     """Rename a dataset or change single settings; a run that has begun keeps the old ones."""
-    changed = change(session, dataset.id, name=body.name, settings=body.settings)
+    changed = change(session, dataset.id, name=body.name, settings=body.settings, actor=who)
     return DatasetAnswer.model_validate(changed)
 
 
+@router.post("/{dataset}:rollback", response_model=ModelAnswer)
+def roll_back_dataset(
+    who: Who, session: Unit, dataset: LiveDataset, once: ActOnce, request: Request
+) -> Response:
+    """Serve what was served before the last promotion, undo or redo; once more goes further back.
+
+    Send an Idempotency-Key: a repeated request without one goes back twice.
+    """
+    model = roll_back(session, dataset.id, actor=who)
+    request.app.state.pointers.forget(once.project_id, dataset.id)
+    return once.answer(200, card_of(session, model))
+
+
 @router.delete("/{dataset}", status_code=204)
-def delete_dataset(project: Writer, session: Unit, dataset: LiveDataset, request: Request) -> None:
+def delete_dataset(
+    project: Writer, who: Who, session: Unit, dataset: LiveDataset, request: Request
+) -> None:
     """Delete a dataset with all that hangs on it: gone at once, erased soon after."""
-    delete(session, project_id=project, dataset_id=dataset.id)
+    delete(session, project_id=project, dataset_id=dataset.id, actor=who)
     request.app.state.pointers.forget(project, dataset.id)

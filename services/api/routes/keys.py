@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from services.api import idempotency
 from services.api.auth import Caller, new_secret
-from services.api.deps import AdminOrOperator, Fingerprint, Keys, Unit
+from services.api.deps import AdminOrOperator, Fingerprint, Keys, Unit, Who
 from services.api.idempotency import KeyHeader
 from services.api.paging import Paged, cut, moment_place
 from services.api.schemas.projects import CreatedKey, KeyAnswer, NewKey
@@ -30,6 +30,7 @@ Owner = Annotated[
 def create_key(
     body: NewKey,
     caller: AdminOrOperator,
+    who: Who,
     session: Unit,
     request_sha256: Fingerprint,
     key: KeyHeader = None,
@@ -47,6 +48,7 @@ def create_key(
         expires_at=body.expires_at,
         prefix=prefix,
         secret_sha256=secret_sha256,
+        actor=who,
     )
     answer = CreatedKey(**KeyAnswer.model_validate(made).model_dump(), key=text)
     return once.answer(201, answer, secret=frozenset({"key"}))
@@ -69,6 +71,7 @@ def list_keys(
 def revoke_key(
     key: Annotated[str, Path(description="its id or its prefix", examples=["3f9a1c07b2de"])],
     caller: AdminOrOperator,
+    who: Who,
     session: Unit,
     keyring: Keys,
     project_id: Owner = None,
@@ -78,7 +81,7 @@ def revoke_key(
     if caller.project_id is None and project_id is None and isinstance(name, str):
         project_id = project_of(session, name)
     set_project(session, _owner(caller, project_id, pointer="/query/project_id"))
-    keyring.forget(revoke(session, name))
+    keyring.forget(revoke(session, name, actor=who))
 
 
 def _owner(caller: Caller, named: UUID | None, *, pointer: str) -> UUID:

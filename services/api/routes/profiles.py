@@ -5,7 +5,7 @@ from enum import Enum
 
 from fastapi import APIRouter
 
-from services.api.deps import LiveDataset, PathId, Reader, Unit, Writer
+from services.api.deps import LiveDataset, PathId, Reader, Unit, Who, Writer
 from services.api.paging import Page, Paged, cut, place
 from services.api.schemas.profiles import (
     Items,
@@ -70,9 +70,11 @@ def change_user(
 
 
 @router.delete("/users/{user_id}", status_code=204, tags=USERS)
-def delete_user(user_id: PathId, _project: Writer, session: Unit, dataset: LiveDataset) -> None:
+def delete_user(
+    user_id: PathId, _project: Writer, who: Who, session: Unit, dataset: LiveDataset
+) -> None:
     """Delete a user's profile; the interactions stay."""
-    delete_profile(session, User, dataset_id=dataset.id, ident=user_id)
+    delete_profile(session, User, dataset_id=dataset.id, ident=user_id, actor=who)
 
 
 @router.put("/items", tags=ITEMS)
@@ -116,9 +118,11 @@ def change_item(
 
 
 @router.delete("/items/{item_id}", status_code=204, tags=ITEMS)
-def delete_item(item_id: PathId, _project: Writer, session: Unit, dataset: LiveDataset) -> None:
+def delete_item(
+    item_id: PathId, _project: Writer, who: Who, session: Unit, dataset: LiveDataset
+) -> None:
     """Delete an item's profile; the interactions stay."""
-    delete_profile(session, Item, dataset_id=dataset.id, ident=item_id)
+    delete_profile(session, Item, dataset_id=dataset.id, ident=item_id, actor=who)
 
 
 def _rows(given: Sequence[NewProfile]) -> list[Profile]:

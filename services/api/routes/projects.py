@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from services.api import idempotency
-from services.api.deps import Fingerprint, Operator, Unit
+from services.api.deps import Fingerprint, Operator, Unit, Who
 from services.api.idempotency import KeyHeader
 from services.api.schemas.projects import NewProject, ProjectAnswer
 from services.api.strict import StrictRoute
@@ -18,6 +18,7 @@ router = APIRouter(prefix="/v1/projects", tags=["projects"], route_class=StrictR
 def create_project(
     body: NewProject,
     _caller: Operator,
+    who: Who,
     session: Unit,
     request_sha256: Fingerprint,
     key: KeyHeader = None,
@@ -26,5 +27,5 @@ def create_project(
     project_id = id_for(key)
     set_project(session, project_id)
     once = idempotency.begin(session, project_id, key, request_sha256)
-    project = make(session, project_id=project_id, name=body.name)
+    project = make(session, project_id=project_id, name=body.name, actor=who)
     return once.answer(201, ProjectAnswer.model_validate(project))

@@ -38,6 +38,8 @@ class DatasetAnswer(Answer):
     created_at: datetime = Field(examples=[MOMENT])
     current_model_id: UUID | None = Field(examples=[OTHER_UUID])
     """The model that recommendations come from."""
+    current_graph: str | None = Field(examples=[None])
+    """Whose lists, where somebody chose; null for the model's default graph."""
 
 
 class Datasets(Answer):

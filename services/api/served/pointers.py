@@ -45,10 +45,11 @@ class Published:
 
 @dataclass(frozen=True)
 class Pointer:
-    """A live dataset's model; None while it has none."""
+    """A live dataset's model, None while it has none; its lists, None for the model's choice."""
 
     model: Published | None
     read_at: float
+    graph: str | None = None
 
 
 class Pointers:
@@ -108,9 +109,10 @@ class Pointers:
     def _ask(self, project_id: UUID, dataset_id: UUID) -> Pointer:
         read_at = self._clock()
         with unit_of_work(project_id) as session:
-            model_id = datasets.live(session, dataset_id).current_model_id
+            dataset = datasets.live(session, dataset_id)
+            model_id = dataset.current_model_id
             model = None if model_id is None else Published.of(listings.model(session, model_id))
-        return Pointer(model, read_at)
+        return Pointer(model, read_at, dataset.current_graph)
 
 
 def model_of(pointer: Pointer) -> Published:

@@ -7,7 +7,8 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from services.api.use_cases.put_profiles import check_text
-from services.shared.db.repos import datasets, profiles
+from services.shared.db.repos import audit, datasets, profiles
+from services.shared.db.repos.audit import Action, Actor, Deed
 from services.shared.db.tables import Item, User
 
 P = TypeVar("P", User, Item)
@@ -42,9 +43,14 @@ def change_profile(
     return profile
 
 
-def delete_profile(session: Session, table: type[P], *, dataset_id: UUID, ident: str) -> None:
+def delete_profile(
+    session: Session, table: type[P], *, dataset_id: UUID, ident: str, actor: Actor
+) -> None:
     """Delete the profile; what the log says of its id stays."""
     dataset = datasets.lock(session, dataset_id)
     profiles.remove(session, table, dataset_id, ident)
     dataset.version += 1
+    action: Action = "user.delete" if table is User else "item.delete"
+    deed = Deed(action=action, dataset_id=dataset_id, subject={"id": ident})
+    audit.add(session, actor, deed, project_id=dataset.project_id)
     session.flush()

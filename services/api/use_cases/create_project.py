@@ -4,7 +4,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from sqlalchemy.orm import Session
 
-from services.shared.db.repos import projects
+from services.shared.db.repos import audit, projects
+from services.shared.db.repos.audit import Actor, Deed
 from services.shared.db.tables import Project
 from services.shared.errors import ConflictError
 from services.shared.ids import new_id
@@ -21,7 +22,7 @@ def id_for(idempotency_key: str | None) -> UUID:
     return uuid5(NAMESPACE_URL, f"winnow:project:{idempotency_key}")
 
 
-def create_project(session: Session, *, project_id: UUID, name: str) -> Project:
+def create_project(session: Session, *, project_id: UUID, name: str, actor: Actor) -> Project:
     """Return the new project; ConflictError when the name or the id is taken."""
     if projects.exists(session, project_id):
         raise ConflictError(
@@ -29,5 +30,7 @@ def create_project(session: Session, *, project_id: UUID, name: str) -> Project:
             code="IDEMPOTENCY_KEY_OUTLIVED",
         )
     project = projects.create(session, project_id=project_id, name=name)
+    deed = Deed(action="project.create", subject={"name": name})
+    audit.add(session, actor, deed, project_id=project_id)
     session.refresh(project)
     return project

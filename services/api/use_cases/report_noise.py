@@ -1,20 +1,21 @@
 """What a run found: totals, agreement, examples, histograms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.api.use_cases.list_verdicts import with_ratings
-from services.shared.db.repos import jobs, listings, verdict_pages
-from services.shared.db.repos.verdict_pages import Agreement
+from services.api.use_cases.list_verdicts import of_pairs
+from services.shared.db.repos import jobs, listings, overrides, verdict_pages
+from services.shared.db.repos.verdict_pages import Agreement, Tally
 from services.shared.db.tables import Run
 from services.shared.errors import ConflictError
 
 VERDICTS = ("hard", "noise", "clean", "unsure")
 EXAMPLES = 10
 BINS = 20
-Counts = Mapping[tuple[str, str, bool], int]
+SHARE_CAP, LAST_EDGE = "share_cap", "last_edge"
+"""Why a drop was not done, as the trainer's stage `refine` writes it."""
 
 
 def report_noise(session: Session, run: Run) -> dict[str, Any]:
@@ -23,14 +24,16 @@ def report_noise(session: Session, run: Run) -> dict[str, Any]:
     if state != "succeeded":
         raise ConflictError(f"The run is {state}: only a run that succeeded has a report.")
     figures = listings.figures(session, run.id)
-    counts = verdict_pages.counts(session, run.id)
+    tallies = verdict_pages.tallies(session, run.id)
     views = verdict_pages.agreement(session, run.id)
     edges = figures.get("refine", {}).get("edges_before")
-    totals = _totals(session, run, counts, views) | {"edges": edges}
+    totals = _totals(session, run, tallies, views) | {"edges": edges}
     return {
         "run_id": run.id,
         "dataset_version": run.dataset_version,
         "totals": totals,
+        "drops": _drops(run, tallies, figures),
+        "people": _people(session, run, tallies),
         "flagged_share": totals["flagged"] / edges if isinstance(edges, int) and edges else None,
         "agreement": {
             "views": round(views.same / views.both, 4) if views.both else None,
@@ -44,22 +47,65 @@ def report_noise(session: Session, run: Run) -> dict[str, Any]:
     }
 
 
-def _totals(session: Session, run: Run, counts: Counts, views: Agreement) -> dict[str, Any]:
-    def tally(place: int, word: str) -> int:
-        return sum(count for key, count in counts.items() if key[place] == word)
-
+def _totals(
+    session: Session, run: Run, tallies: Sequence[Tally], views: Agreement
+) -> dict[str, Any]:
     return {
         "candidates": verdict_pages.candidates(session, run.id),
         "rated": views.rated,
-        "flagged": sum(n for (word, _, edge), n in counts.items() if word == "noise" and edge),
-        "dropped": tally(1, "drop"),
-        "added": tally(1, "add"),
-        "by_verdict": {verdict: tally(0, verdict) for verdict in VERDICTS},
+        "flagged": sum(t.count for t in tallies if t.verdict == "noise" and t.edge),
+        "dropped": sum(t.count for t in tallies if t.action == "drop"),
+        "added": sum(t.count for t in tallies if t.action == "add"),
+        "by_verdict": _by_verdict(tallies),
+    }
+
+
+def _by_verdict(tallies: Sequence[Tally]) -> dict[str, int]:
+    return {word: sum(t.count for t in tallies if t.verdict == word) for word in VERDICTS}
+
+
+def _drops(
+    run: Run, tallies: Sequence[Tally], figures: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return what ratings would have dropped, and what held them back."""
+    by_rule = [t for t in tallies if t.decided_by != "person" and t.edge]
+    done = sum(t.count for t in by_rule if t.action == "drop")
+    held = {
+        reason: sum(t.count for t in by_rule if t.note == reason)
+        for reason in (SHARE_CAP, LAST_EDGE)
+    }
+    drops = figures.get("refine", {}).get("drops")
+    params = run.spec.get("params")
+    return {
+        "wanted": done + sum(held.values()),
+        "done": done,
+        **held,
+        "at_most": drops.get("at_most") if isinstance(drops, dict) else None,
+        "max_drop_share": params.get("max_drop_share") if isinstance(params, dict) else None,
+    }
+
+
+def _people(session: Session, run: Run, tallies: Sequence[Tally]) -> dict[str, Any]:
+    """Return what the run did about people's words, and how many wait for the next one."""
+    said = [t for t in tallies if t.decided_by == "person"]
+    not_done: dict[str, int] = {}
+    for tally in said:
+        if tally.note is not None:
+            not_done[tally.note] = not_done.get(tally.note, 0) + tally.count
+    return {
+        "words": sum(t.count for t in said),
+        "by_verdict": _by_verdict(said),
+        "dropped": sum(t.count for t in said if t.action == "drop"),
+        "added": sum(t.count for t in said if t.action == "add"),
+        "not_done": not_done,
+        "pending": overrides.count_pending(session, run.dataset_id),
     }
 
 
 def _examples(session: Session, run: Run, verdict: str) -> list[Any]:
-    return with_ratings(session, verdict_pages.extremes(session, run.id, verdict, count=EXAMPLES))
+    found = verdict_pages.extremes(session, run.id, verdict, count=EXAMPLES)
+    pairs = [(row.user_id, row.item_id) for row in found]
+    return of_pairs(session, run.dataset_id, run.id, pairs)
 
 
 def _scores(session: Session, run: Run) -> dict[str, Any] | None:

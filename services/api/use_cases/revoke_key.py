@@ -4,7 +4,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services.shared.db.repos import keys
+from services.api.use_cases.create_key import named
+from services.shared.db.repos import audit, keys
+from services.shared.db.repos.audit import Actor, Deed
 from services.shared.errors import NotFoundError
 
 
@@ -25,6 +27,14 @@ def project_of(session: Session, name: UUID | str) -> UUID:
     return project_id
 
 
-def revoke_key(session: Session, name: UUID | str) -> str:
-    """Revoke the project's key and return its prefix; NotFoundError without one."""
-    return keys.revoke(session, name)
+def revoke_key(session: Session, name: UUID | str, *, actor: Actor) -> str:
+    """Revoke the project's key and return its prefix; NotFoundError without one.
+
+    A second revocation changes nothing: the first one's moment stands.
+    """
+    key = keys.lock(session, name)
+    if key.revoked_at is None:
+        keys.revoke(session, key)
+        deed = Deed(action="key.revoke", subject=named(key))
+        audit.add(session, actor, deed, project_id=key.project_id)
+    return key.prefix

@@ -20,7 +20,9 @@ def start_run(session: Session, dataset: Dataset, spec: RunSpec, *, request_id: 
     """Return the queued job; InvalidError, with counts, when the run could not come to an end."""
     llm, embedder = _model("llm", settings().llm), _model("embedder", settings().embedder)
     check_budget(spec.budget(), DEFAULT_PRICES.on(llm, utc_now().date()))
-    check_extent(session, dataset.id, DatasetSettings.read(dataset.settings))
+    wishes = DatasetSettings.read(dataset.settings)
+    check_drop_share(spec, wishes)
+    check_extent(session, dataset.id, wishes)
     run_id = new_id()
     job = jobs.create(
         session,
@@ -50,6 +52,18 @@ def check_budget(budget: Budget, price: Price | None) -> None:
             "leave budget_usd out and set budget_pairs.",
             pointer="/budget_usd",
             code="BUDGET_NOT_KEPT",
+        )
+
+
+def check_drop_share(spec: RunSpec, settings_: DatasetSettings) -> None:
+    """Raise InvalidError when the run asks to drop more edges than its dataset allows."""
+    wanted, most = spec.params.max_drop_share, settings_.max_drop_share
+    if wanted > most:
+        raise InvalidError(
+            f"max_drop_share is {wanted:g}, and this dataset lets a run drop at most {most:g} of "
+            "its edges; ask for less, or raise max_drop_share in the dataset's settings.",
+            pointer="/params/max_drop_share",
+            code="DROP_SHARE_OVER_CEILING",
         )
 
 

@@ -47,6 +47,8 @@ class DatasetSettings(Spec):
     """Refuse interactions of users or items that were not uploaded before."""
     max_rejected: float = Field(default=0.01, ge=0, le=1)
     """Share of bad lines over which an import has failed."""
+    max_drop_share: float = Field(default=0.1, ge=0, le=1)
+    """Most that a run may ask to drop of the edges: its own `max_drop_share` is at most this."""
 
     @field_validator("positive")
     @classmethod

@@ -16,6 +16,7 @@ from services.trainer.context import Context, Result
 from services.trainer.pipeline.align import TEXTS
 from services.trainer.snapshot import files
 from services.trainer.snapshot.files import Snapshot
+from services.trainer.snapshot.words import locate
 
 
 def run(context: Context) -> Result:
@@ -30,6 +31,7 @@ def run(context: Context) -> Result:
         edge_scores=edge_scores(train, texts_of(context)),
         config=config,
         rng=context.seeds().numpy("candidates"),
+        decided=locate(snapshot).pairs(train),  # nothing is paid for what a person has said
     )
     rows, run_ = _rows(chosen, snapshot), context.run
 

@@ -62,13 +62,19 @@ def judge(split: Split, models: dict[str, ScoreBlock], *, without: Interactions)
 def called_noise(val: Interactions, verdicts: pl.DataFrame) -> Interactions:
     """Return the validation pairs that a verdict speaks against.
 
-    They are no train edges, so the LLM saw them as suspected likes; "clean" says of such a pair
-    what "noise" says of an edge: this user would not want this item.
+    They are no train edges, so the LLM saw them as suspected likes; its "clean" says of such a
+    pair what "noise" says of an edge: this user would not want this item. A person has seen the
+    pair in the log: to them it is "clean" where it rightly stands there.
     """
-    against = verdicts.filter(pl.col("verdict").is_in(["noise", "clean"]))
+    against = pl.col("verdict") == "noise"
+    if "decided_by" in verdicts.columns:  # an older version's files hold the LLM's alone
+        against |= (pl.col("verdict") == "clean") & (pl.col("decided_by") != "person")
+    else:
+        against |= pl.col("verdict") == "clean"
+    rows = verdicts.filter(against)
     said = Interactions.build(
-        users=against["user"].to_numpy(),
-        items=against["item"].to_numpy(),
+        users=rows["user"].to_numpy(),
+        items=rows["item"].to_numpy(),
         n_users=val.n_users,
         n_items=val.n_items,
     )

@@ -1,4 +1,4 @@
-"""snapshot: the dataset as of one moment, as an indexed and split graph with its texts."""
+"""snapshot: the dataset as of one moment: an indexed, split graph, its texts, people's words."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from services.shared.db.repos import snapshots
 from services.shared.db.session import unit_of_work
 from services.shared.specs import DatasetSettings
 from services.trainer.context import Context, Result
-from services.trainer.snapshot import figures, files, positives, profiles, split
+from services.trainer.snapshot import figures, files, positives, profiles, split, words
 
-LOG, USERS, ITEMS = "interactions.csv", "users.csv", "items.csv"
+LOG, USERS, ITEMS, WORDS = "interactions.csv", "users.csv", "items.csv", "words.csv"
 
 
 def run(context: Context) -> Result:
@@ -26,6 +26,7 @@ def run(context: Context) -> Result:
     divided = apply_parts(graph.edges, parts)
     figures.check_enough(divided)
     users, items = _profiles(context.work, graph, parts)
+    said = words.read(context.work / WORDS)
     with context.writing() as draft:
         draft.meta["dataset_version"] = version
         files.write(
@@ -35,6 +36,7 @@ def run(context: Context) -> Result:
             edges=graph.edges,
             parts=parts,
             micros=graph.pairs["micros"],
+            words=said,
         )
     fallen = {
         "rows": log.rows,
@@ -43,6 +45,7 @@ def run(context: Context) -> Result:
         "below_min_degree": len(log.pairs) - len(graph.pairs),
     }
     told = {**figures.counts(divided, graph.edges), **fallen, **_texts(users, items)}
+    told["people_said"] = len(said)
     return Result({**told, "dataset_version": version}, draft.manifest)
 
 
@@ -55,6 +58,7 @@ def _copy(context: Context) -> int:
         snapshots.copy_interactions(session, dataset, work / LOG)
         snapshots.copy_profiles(session, "users", dataset, work / USERS)
         snapshots.copy_profiles(session, "items", dataset, work / ITEMS)
+        snapshots.copy_words(session, dataset, work / WORDS)
     return version
 
 

@@ -1,6 +1,6 @@
-"""The snapshot on disk: users.parquet, items.parquet, interactions.parquet."""
+"""The snapshot on disk: users.parquet, items.parquet, interactions.parquet, words.parquet."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,11 @@ from services.recsys.data import Interactions, Split
 from services.recsys.split import Parts, apply_parts
 
 USERS, ITEMS, INTERACTIONS = "users.parquet", "items.parquet", "interactions.parquet"
+WORDS = "words.parquet"
+
+
+def _nobody_spoke() -> pl.DataFrame:
+    return pl.DataFrame(schema=dict.fromkeys(("user_id", "item_id", "verdict"), pl.String))
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,9 @@ class Snapshot:
     items: pl.DataFrame
     edges: Interactions  # train, val and test together
     parts: Parts  # (E,)
+    words: pl.DataFrame = field(
+        default_factory=_nobody_spoke
+    )  # people's: user_id, item_id, verdict
 
     @property
     def user_ids(self) -> list[str]:
@@ -45,8 +53,10 @@ def write(
     edges: Interactions,
     parts: Parts,
     micros: pl.Series,
+    words: pl.DataFrame | None = None,
 ) -> None:
-    """Write the three files; timestamps are microseconds since 1970 or null."""
+    """Write the four files; timestamps are microseconds since 1970 or null."""
+    (_nobody_spoke() if words is None else words).write_parquet(folder / WORDS)
     users.write_parquet(folder / USERS)
     items.write_parquet(folder / ITEMS)
     columns = {
@@ -68,4 +78,6 @@ def read(folder: Path) -> Snapshot:
         len(users),
         len(items),
     )
-    return Snapshot(users, items, edges, rows["split"].to_numpy())
+    said = folder / WORDS  # which a snapshot of an older version does not have
+    words = pl.read_parquet(said) if said.exists() else _nobody_spoke()
+    return Snapshot(users, items, edges, rows["split"].to_numpy(), words)

@@ -12,7 +12,7 @@ from services.shared.errors import NotFoundError
 
 
 def authenticate(session: Session, prefix: str) -> Row[Any] | None:
-    """Return id, project_id, role, secret_sha256, expires_at and revoked_at of a prefix."""
+    """Return id, project_id, role, secret_sha256, expires_at, revoked_at and name of a prefix."""
     return session.execute(
         text("SELECT * FROM authenticate(:prefix)"), {"prefix": prefix}
     ).one_or_none()
@@ -34,19 +34,16 @@ def page(session: Session, *, size: int, after: tuple[datetime, UUID] | None) ->
     return list(session.scalars(query))
 
 
-def revoke(session: Session, id_or_prefix: UUID | str) -> str:
-    """Revoke a key of the project and return its prefix; NotFoundError without one.
-
-    A second revocation changes nothing: the first one's moment stands.
-    """
+def lock(session: Session, id_or_prefix: UUID | str) -> ApiKey:
+    """Return a key of the project, its row locked; NotFoundError without one."""
     column = ApiKey.id if isinstance(id_or_prefix, UUID) else ApiKey.prefix
-    revoked = func.coalesce(ApiKey.revoked_at, func.now())
-    prefix: str | None = session.scalar(
-        update(ApiKey)
-        .where(column == id_or_prefix)
-        .values(revoked_at=revoked)
-        .returning(ApiKey.prefix)
-    )
-    if prefix is None:
+    query = select(ApiKey).where(column == id_or_prefix).with_for_update()
+    key = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if key is None:
         raise NotFoundError("key", id_or_prefix)
-    return prefix
+    return key
+
+
+def revoke(session: Session, key: ApiKey) -> None:
+    """Let the key open nothing from now on."""
+    session.execute(update(ApiKey).where(ApiKey.id == key.id).values(revoked_at=func.now()))

@@ -52,10 +52,15 @@ def model(session: Session, model_id: UUID) -> Model:
     return found
 
 
-def served(session: Session, dataset_ids: Collection[UUID]) -> frozenset[UUID]:
-    """Return the models that these datasets point to."""
-    query = select(Dataset.current_model_id).where(Dataset.id.in_(dataset_ids))
-    return frozenset(ident for ident in session.scalars(query) if ident is not None)
+def served(session: Session, dataset_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Return the models that these datasets point to, each with the graph whose lists it gives."""
+    graph = func.coalesce(Dataset.current_graph, Model.default_graph)
+    query = (
+        select(Model.id, graph.label("graph"))
+        .join(Dataset, Dataset.current_model_id == Model.id)
+        .where(Dataset.id.in_(dataset_ids))
+    )
+    return {row.id: row.graph for row in session.execute(query)}
 
 
 def _live_models() -> Select[Model]:

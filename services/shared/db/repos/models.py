@@ -3,11 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, literal, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from services.shared.artifacts import Manifest
+from services.shared.db.repos import audit, servings
+from services.shared.db.repos.audit import SYSTEM, Deed
 from services.shared.db.tables import Dataset, Model, Run
 from services.shared.ids import new_id
 
@@ -53,10 +55,13 @@ def serve_if_first(session: Session, model: Model) -> bool:
 
     A later model is promoted by a person or not at all: automatic promotion is off.
     """
-    promoted = session.execute(
-        update(Dataset)
-        .where(Dataset.id == model.dataset_id, Dataset.current_model_id.is_(None))
-        .values(current_model_id=model.id)
-        .returning(Dataset.id)
-    )
-    return promoted.one_or_none() is not None
+    free = Dataset.id == model.dataset_id, Dataset.current_model_id.is_(None)
+    query = select(Dataset).where(*free).with_for_update(key_share=True)
+    dataset = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if dataset is None:
+        return False
+    servings.move(session, dataset, model_id=model.id, graph=None, cause="first", previous_id=None)
+    subject = {"model_id": str(model.id), "run_id": str(model.run_id), "before": None}
+    deed = Deed(action="model.promote", dataset_id=dataset.id, subject=subject)
+    audit.add(session, SYSTEM, deed, project_id=model.project_id)
+    return True

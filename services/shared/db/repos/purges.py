@@ -9,7 +9,16 @@ from services.shared.db.repos import jobs
 from services.shared.db.tables import Dataset, Import, Job, Run
 
 ROWS = 5_000
-TABLES = ("verdicts", "run_ratings", "candidates", "interactions", "ratings", "users", "items")
+TABLES = (
+    "verdicts",
+    "run_ratings",
+    "candidates",
+    "interactions",
+    "ratings",
+    "overrides",  # their history, which nobody may delete from, goes with the dataset's own row
+    "users",
+    "items",
+)
 OF_RUNS, PROFILES = frozenset(TABLES[:3]), frozenset(TABLES[-2:])
 
 # By physical place: no order is needed, and it is the fastest way to a few rows of many.

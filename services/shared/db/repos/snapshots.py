@@ -15,6 +15,7 @@ from services.shared.errors import NotFoundError
 
 INTERACTION_COLUMNS = ("user_id", "item_id", "type", "value", "micros", "split", "seq")
 PROFILE_COLUMNS = ("id", "text")
+WORD_COLUMNS = ("user_id", "item_id", "verdict")
 
 _INTERACTIONS = sql.SQL("""
     COPY (SELECT user_id, item_id, type, value,
@@ -25,6 +26,9 @@ _INTERACTIONS = sql.SQL("""
 _PROFILES = sql.SQL("""
     COPY (SELECT id, coalesce(text, nullif(attributes->>'title', ''))
           FROM {table} WHERE dataset_id = {dataset})
+    TO STDOUT (FORMAT csv)""")
+_WORDS = sql.SQL("""
+    COPY (SELECT user_id, item_id, verdict FROM overrides WHERE dataset_id = {dataset})
     TO STDOUT (FORMAT csv)""")
 
 
@@ -54,6 +58,11 @@ def copy_profiles(
     """Write PROFILE_COLUMNS of every user or item as CSV without a header, unordered."""
     names = {"table": sql.Identifier(table), "dataset": sql.Literal(dataset_id)}
     _copy(session, _PROFILES.format(**names), path)
+
+
+def copy_words(session: Session, dataset_id: UUID, path: Path) -> None:
+    """Write WORD_COLUMNS of every pair that a person has spoken of, as CSV, unordered."""
+    _copy(session, _WORDS.format(dataset=sql.Literal(dataset_id)), path)
 
 
 def _copy(session: Session, statement: sql.Composed, path: Path) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import case, func, select, tuple_
+from sqlalchemy import Select, case, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from services.shared.db.tables import Candidate, Rating, RunRating, Verdict
+from services.shared.db.tables import Candidate, Override, Rating, RunRating, Verdict
 
 Pair = tuple[str, str]
 
@@ -27,22 +27,67 @@ class Filter:
     verdict: str | None = None
     user_id: str | None = None
     item_id: str | None = None
+    source: str | None = None  # rule or person
 
 
 def page(
     session: Session, run_id: UUID, wanted: Filter, *, size: int, after: Pair | None
-) -> list[Verdict]:
-    """Return up to size + 1 verdicts by the bytes of user and item id."""
-    query = select(Verdict).where(Verdict.run_id == run_id)
+) -> list[Pair]:
+    """Return up to size + 1 pairs that the run decided, by the bytes of user and item id."""
+    return _cut(session, _decided(run_id, wanted), size=size, after=after)
+
+
+def page_of_people(
+    session: Session,
+    dataset_id: UUID,
+    run_id: UUID | None,
+    wanted: Filter,
+    *,
+    size: int,
+    after: Pair | None,
+) -> list[Pair]:
+    """Return up to size + 1 pairs of which people speak now, or spoke when the run obeyed them."""
+    spoken = select(Override.user_id, Override.item_id).where(Override.dataset_id == dataset_id)
+    spoken = _narrowed(spoken, Override, wanted)
+    if run_id is not None:
+        both = spoken.union(_decided(run_id, wanted)).subquery()
+        spoken = select(both.c.user_id, both.c.item_id)
+    return _cut(session, spoken, size=size, after=after)
+
+
+def of_pairs(session: Session, run_id: UUID, pairs: Sequence[Pair]) -> dict[Pair, Verdict]:
+    """Return what the run made of those of `pairs` that it decided."""
+    query = select(Verdict).where(
+        Verdict.run_id == run_id, tuple_(Verdict.user_id, Verdict.item_id).in_(pairs)
+    )
+    return {(row.user_id, row.item_id): row for row in session.scalars(query)}
+
+
+def _decided(run_id: UUID, wanted: Filter) -> Select[str, str]:
+    query = select(Verdict.user_id, Verdict.item_id).where(Verdict.run_id == run_id)
+    if wanted.source is not None:
+        query = query.where(Verdict.decided_by == wanted.source)
+    return _narrowed(query, Verdict, wanted)
+
+
+def _narrowed(
+    query: Select[str, str], table: type[Verdict] | type[Override], wanted: Filter
+) -> Select[str, str]:
     if wanted.verdict is not None:
-        query = query.where(Verdict.verdict == wanted.verdict)
+        query = query.where(table.verdict == wanted.verdict)
     if wanted.user_id is not None:
-        query = query.where(Verdict.user_id == wanted.user_id)
+        query = query.where(table.user_id == wanted.user_id)
     if wanted.item_id is not None:
-        query = query.where(Verdict.item_id == wanted.item_id)
+        query = query.where(table.item_id == wanted.item_id)
+    return query
+
+
+def _cut(session: Session, pairs: Select[str, str], *, size: int, after: Pair | None) -> list[Pair]:
+    user_id, item_id = pairs.selected_columns
     if after is not None:
-        query = query.where(tuple_(Verdict.user_id, Verdict.item_id) > after)
-    return list(session.scalars(query.order_by(Verdict.user_id, Verdict.item_id).limit(size + 1)))
+        pairs = pairs.where(tuple_(user_id, item_id) > after)
+    ordered = pairs.order_by(user_id, item_id).limit(size + 1)
+    return [(row[0], row[1]) for row in session.execute(ordered)]
 
 
 def said(
@@ -65,17 +110,29 @@ def extremes(session: Session, run_id: UUID, verdict: str, *, count: int) -> lis
     query = select(Verdict).where(
         Verdict.run_id == run_id, Verdict.verdict == verdict, Verdict.edge.is_(True)
     )
-    ordered = query.order_by(Verdict.score, Verdict.user_id, Verdict.item_id).limit(count)
+    # what was not suspected has no score, and no place among the extremes
+    scored = query.where(Verdict.score.is_not(None))
+    ordered = scored.order_by(Verdict.score, Verdict.user_id, Verdict.item_id).limit(count)
     return list(session.scalars(ordered))
 
 
-def counts(session: Session, run_id: UUID) -> dict[tuple[str, str, bool], int]:
-    """Return how many verdicts there are by (verdict, action, edge)."""
-    query = select(Verdict.verdict, Verdict.action, Verdict.edge, func.count()).where(
-        Verdict.run_id == run_id
-    )
-    grouped = query.group_by(Verdict.verdict, Verdict.action, Verdict.edge)
-    return {(verdict, action, edge): n for verdict, action, edge, n in session.execute(grouped)}
+@dataclass(frozen=True)
+class Tally:
+    """How many pairs of one kind; `note` says why an action was not done."""
+
+    verdict: str
+    action: str
+    edge: bool
+    decided_by: str
+    note: str | None
+    count: int
+
+
+def tallies(session: Session, run_id: UUID) -> list[Tally]:
+    """Return how many verdicts of the run there are of each kind."""
+    kinds = Verdict.verdict, Verdict.action, Verdict.edge, Verdict.decided_by, Verdict.note
+    query = select(*kinds, func.count()).where(Verdict.run_id == run_id).group_by(*kinds)
+    return [Tally(*row) for row in session.execute(query)]
 
 
 def candidates(session: Session, run_id: UUID) -> int:
@@ -120,9 +177,9 @@ def agreement(session: Session, run_id: UUID) -> Agreement:
 
 def score_range(session: Session, run_id: UUID) -> tuple[float, float] | None:
     """Return the lowest and highest score of the run's verdicts; None without any."""
-    extent = select(func.count(), func.min(Verdict.score), func.max(Verdict.score))
-    count, low, high = session.execute(extent.where(Verdict.run_id == run_id)).one()
-    return (low, high) if count else None
+    extent = select(func.min(Verdict.score), func.max(Verdict.score))
+    low, high = session.execute(extent.where(Verdict.run_id == run_id)).one()
+    return None if low is None or high is None else (low, high)
 
 
 def score_counts(
@@ -130,7 +187,9 @@ def score_counts(
 ) -> dict[str, list[int]]:
     """Return by verdict how many scores fall in each of `bins` equal parts of [low, high]."""
     part = func.least(func.width_bucket(Verdict.score, low, high, bins), bins)
-    query = select(Verdict.verdict, part, func.count()).where(Verdict.run_id == run_id)
+    query = select(Verdict.verdict, part, func.count()).where(
+        Verdict.run_id == run_id, Verdict.score.is_not(None)
+    )
     found: dict[str, list[int]] = {}
     for verdict, number, count in session.execute(query.group_by(Verdict.verdict, part)):
         found.setdefault(verdict, [0] * bins)[number - 1] = count

@@ -1,4 +1,4 @@
-"""Verdicts of a run: what was made of each candidate and what was done about it."""
+"""Verdicts of a run: what was made of each pair and what was done about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class NewVerdict:
     verdict: str
     action: str
     decided_by: str
-    score: float
+    score: float | None  # None where a person spoke of a pair that was no candidate
     note: str | None
 
 

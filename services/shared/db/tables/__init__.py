@@ -1,6 +1,7 @@
 """Every table, so that one import knows the whole schema."""
 
 from services.shared.db.tables.datasets import Dataset, Import, Interaction, Item, User
+from services.shared.db.tables.people import AuditEntry, Override, OverrideChange, Serving
 from services.shared.db.tables.projects import ApiKey, IdempotencyKey, Project
 from services.shared.db.tables.ratings import (
     Candidate,
@@ -16,6 +17,7 @@ from services.shared.db.tables.runs import Job, Model, Run, Stage
 
 __all__ = [
     "ApiKey",
+    "AuditEntry",
     "Candidate",
     "Dataset",
     "Embedding",
@@ -25,12 +27,15 @@ __all__ = [
     "Item",
     "Job",
     "Model",
+    "Override",
+    "OverrideChange",
     "Project",
     "Prompt",
     "Rating",
     "RatingBatch",
     "Run",
     "RunRating",
+    "Serving",
     "Stage",
     "Usage",
     "User",

@@ -41,6 +41,7 @@ class Dataset(Base):
     settings: Mapped[Json]
     version: Mapped[int] = mapped_column(BigInteger, default=0)
     current_model_id: Mapped[UUID | None]  # the one pointer that promotion moves
+    current_graph: Mapped[Word | None]  # whose lists; None: as the model's row says
     created_at: Mapped[Made]
     deleted_at: Mapped[Moment | None]
 

@@ -139,7 +139,7 @@ class RunRating(Base):
 
 
 class Verdict(Base):
-    """What a run made of a candidate, and what it did about it."""
+    """What a run made of a candidate, or of a pair that a person spoke of, and did about it."""
 
     __tablename__ = "verdicts"
     __table_args__ = (
@@ -156,9 +156,9 @@ class Verdict(Base):
     edge: Mapped[bool]
     verdict: Mapped[Word]
     action: Mapped[Word]
-    decided_by: Mapped[Word]  # rule
-    score: Mapped[float]
-    note: Mapped[str | None]  # why an action was not taken: a cap, a user's last edge
+    decided_by: Mapped[Word]  # rule, person
+    score: Mapped[float | None]  # None where a person spoke and nobody asked the graph
+    note: Mapped[str | None]  # why an action was not taken: a cap, a user's last edge, …
     created_at: Mapped[Made]
 
 
