@@ -94,8 +94,8 @@ def test_the_fold_in_of_a_trained_users_own_history_is_near_the_trained_vector()
     newcomer[0, [0, 2, 4]] = newcomer[1, [1, 3]] = 1
     folded = fitted.map(pooled(csr_matrix(newcomer), items.astype(np.float32)))
     cosines = unit(folded) @ unit(tastes).T
-    assert cosines[0, 0] > 0.9 > 0.5 > cosines[0, 1]
-    assert cosines[1, 1] > 0.9 > 0.5 > cosines[1, 0]
+    assert cosines[0, 0] > 0.9 > cosines[0, 1] + 0.4
+    assert cosines[1, 1] > 0.9 > cosines[1, 0] + 0.4
 
 
 def test_equal_worlds_give_equal_maps() -> None:
