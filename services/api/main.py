@@ -11,7 +11,7 @@ from services.api.gate import BodyLimit, Gate
 from services.api.hot import Hot
 from services.api.idempotency import ReplayError
 from services.api.routes import ROUTERS
-from services.api.served import Pointers, Shelf
+from services.api.served import OnDemand, Pointers, Scorer, Shelf
 from services.shared.artifacts import ArtifactStore
 from services.shared.settings import settings
 
@@ -35,6 +35,8 @@ def create_routes() -> FastAPI:
     app.state.keyring = Keyring()
     app.state.pointers = Pointers()
     app.state.shelf = Shelf(store)
+    app.state.scorer = Scorer()
+    app.state.on_demand = OnDemand(app.state.scorer)
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
@@ -46,7 +48,7 @@ def create_routes() -> FastAPI:
 
 def wrap(app: FastAPI) -> ASGIApp:
     """Return the application with everything that stands before its routes."""
-    hot = Hot(app, app.state.pointers, app.state.shelf)
+    hot = Hot(app, app.state.pointers, app.state.shelf, app.state.on_demand)
     return Boundary(Gate(BodyLimit(hot), app.state.keyring))
 
 

@@ -3,15 +3,17 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 from services.api.served.pointers import Published
+from services.api.served.query import Query
 from services.shared.artifacts import ArtifactStore
 from services.shared.errors import ArtifactCorruptError, UnavailableError
 from services.shared.log import get_logger
+from services.shared.scoring import Graph
 from services.shared.toplists import TopLists
 
 log = get_logger(__name__)
@@ -26,6 +28,20 @@ class Lists:
 
     model: Published
     by_graph: dict[str, TopLists]
+    chosen: Graph | None = None  # by a person, for the dataset; None for the model's own choice
+
+    def with_choice(self, chosen: Graph | None) -> "Lists":
+        """Return the same lists with what somebody chose for the dataset."""
+        return self if chosen == self.chosen else replace(self, chosen=chosen)
+
+    def settled(self, query: Query) -> Query:
+        """Return the query with its graph named: the caller's, the person's, or the model's."""
+        graph = query.graph or self.chosen or self.model.default_graph
+        return query if graph == query.graph else replace(query, graph=cast("Graph", graph))
+
+    def of(self, query: Query) -> TopLists:
+        """Return the lists of the query's graph."""
+        return self.by_graph[self.settled(query).graph or self.model.default_graph]
 
 
 @dataclass(frozen=True)
