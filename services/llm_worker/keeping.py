@@ -5,15 +5,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.llm_worker import progress, rating_stage
+from services.llm_worker import progress
 from services.llm_worker.ask import Outcome
 from services.llm_worker.questions import PairQuestion
 from services.shared.db.repos import batches, jobs, ratings, usage
 from services.shared.db.repos.batches import BatchLease
+from services.shared.db.repos.jobs import Wish
 from services.shared.db.repos.ratings import Answer
 from services.shared.db.repos.usage import Attempt
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Run
+from services.shared.llm.protocol import ChatReply
 
 PROGRESS_SECONDS = 1.0
 UNPARSED = "unparsed"
@@ -51,8 +53,8 @@ class Keeper:
             )
         return [q for q, key in zip(questions, wanted, strict=True) if key not in known]
 
-    def keep(self, asked: Sequence[Asked]) -> bool:
-        """Commit answers and attempts in one transaction; say whether the run is still wanted.
+    def keep(self, asked: Sequence[Asked]) -> Wish:
+        """Commit answers and attempts in one transaction; return what is wanted of the run now.
 
         How far the run is, is told once in a while.
         """
@@ -65,11 +67,18 @@ class Keeper:
                 session, rows, project_id=project_id, dataset_id=run.dataset_id, run_id=run.id
             )
             usage.add(session, spent, project_id=project_id, run_id=run.id, batch_id=self._lease.id)
-            wanted = jobs.state(session, run.id) not in rating_stage.UNWANTED
+            wish = jobs.wish(session, run.id)
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             progress.tell(run.id, project_id=project_id)
             self._told = time.monotonic()
-        return wanted
+        return wish
+
+    def count(self, reply: ChatReply) -> None:
+        """Commit an attempt that was no question's."""
+        attempt = usage.attempt_of(reply, kind="chat", model=self._run.llm, number=1)
+        where = {"project_id": self._lease.project_id, "run_id": self._run.id}
+        with unit_of_work(self._lease.project_id) as session:
+            usage.add(session, [attempt], batch_id=self._lease.id, **where)
 
     def _answer(self, asked: Asked) -> Answer | None:
         outcome, question = asked.outcome, asked.question
