@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     outgoing_allow: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="host:port of private addresses that may be called"
     )
+    preflight_seconds: float = Field(
+        default=120.0, gt=0, description="for one query of a preflight report or an estimate"
+    )
     lease_seconds: float = Field(default=30.0, gt=0)
     stage_attempts: int = Field(default=5, ge=1, description="claims before a stage has failed")
     sweep_seconds: float = Field(default=10.0, gt=0)

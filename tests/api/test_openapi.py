@@ -35,6 +35,7 @@ BUILT = {
     ("get", "/v1/datasets/{dataset}/imports/{import_id}/errors"),
     ("post", "/v1/datasets/{dataset}/interactions"),
     ("get", "/v1/datasets/{dataset}/interactions"),
+    ("get", "/v1/datasets/{dataset}/preflight"),
     ("post", "/v1/datasets/{dataset}/runs"),
     ("get", "/v1/datasets/{dataset}/runs"),
     ("get", "/v1/jobs"),

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.api.schemas.base import MOMENT, OTHER_UUID, UUID_EXAMPLE, Answer, Body, NextPage
+from services.api.schemas.preflight import Warned
 from services.shared.specs import LlmhniParams, RunSpec
 
 
@@ -30,6 +31,8 @@ class NewRun(Body):
     """Most dollars that are spent; refused, so far, for a model that costs any."""
     prompt_version: int | None = Field(default=None, ge=1, lt=2**31, examples=[None])
     """The version of both rating prompts; null for the newest."""
+    validate_only: bool = Field(default=False, strict=True, examples=[False])
+    """Check and estimate, start nothing: answered 200 with the estimate."""
 
     def spec(self) -> RunSpec:
         """Return what the caller set, as the run's row keeps it."""
@@ -117,6 +120,42 @@ class Jobs(Answer):
 
     jobs: list[JobAnswer]
     next_page_token: NextPage
+
+
+class RunEstimate(Answer):
+    """What a run would come to. Nothing was started and nothing was written."""
+
+    dataset_version: int = Field(examples=[12])
+    llm: str = Field(examples=["winnow-local-rater"])
+    embedder: str = Field(examples=["winnow-local-encoder"])
+    prompt_version: int = Field(examples=[1])
+    pairs: int = Field(examples=[2000])
+    """Pairs to be rated, within `budget_pairs`."""
+    edges: int = Field(examples=[1600])
+    """Of them pairs of the log that look odd."""
+    non_edges: int = Field(examples=[400])
+    """Of them pairs that are not in the log and look likely."""
+    prompts: int = Field(examples=[4000])
+    """Calls, two a pair."""
+    cached_share: float = Field(examples=[0.0])
+    """Of the prompts, those counted on to be answered from the cache."""
+    cached_share_at_most: float = Field(examples=[0.31])
+    """Of the prompts, those that the cache could answer at the very best."""
+    cached_basis: str = Field(examples=["This model has answered nothing here yet."])
+    prompt_tokens: int = Field(examples=[3_900_000])
+    """Of the prompts that are not counted on to be cached."""
+    completion_tokens: int = Field(examples=[160_000])
+    tokens_basis: str = Field(examples=["Prompts of sampled users, at 4 bytes a token."])
+    texts_to_embed: int = Field(examples=[540])
+    embedding_tokens: int = Field(examples=[42_000])
+    usd: float | None = Field(examples=[0.0])
+    """Null where a price is unknown; 0 for the local models."""
+    usd_basis: str = Field(examples=["At the list prices of today; retries come on top."])
+    minutes: float | None = Field(examples=[3.5])
+    """Null where no run of before tells how fast things go."""
+    minutes_basis: str = Field(examples=["At the rates of the dataset's last run."])
+    warnings: list[Warned]
+    """As in the preflight report."""
 
 
 class Runs(Answer):
