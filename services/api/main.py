@@ -7,6 +7,7 @@ from services.api import errors, openapi
 from services.api.auth import Keyring
 from services.api.boundary import Boundary
 from services.api.docs_page import page
+from services.api.event_stream import Streams
 from services.api.gate import BodyLimit, Gate
 from services.api.hot import Hot
 from services.api.idempotency import ReplayError
@@ -35,6 +36,7 @@ def create_routes() -> FastAPI:
     app.state.keyring = Keyring()
     app.state.pointers = Pointers()
     app.state.shelf = Shelf(store)
+    app.state.streams = Streams()
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/docs", _docs, include_in_schema=False)

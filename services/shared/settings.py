@@ -42,6 +42,7 @@ class Limits(BaseModel):
     prompt_text_chars: int = Field(default=4_000, description="of one text inside a prompt")
     parse_memory_bytes: int = Field(default=3 * 2**30, description="address space of the parser")
     page_size: int = Field(default=1_000)
+    event_streams: int = Field(default=100, ge=0, description="open at once per api process")
 
 
 class Settings(BaseSettings):

@@ -40,6 +40,7 @@ BUILT = {
     ("get", "/v1/jobs"),
     ("get", "/v1/jobs/{job}"),
     ("post", "/v1/jobs/{job}:cancel"),
+    ("get", "/v1/jobs/{job}/events"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{model}"),
     ("post", "/v1/models/{model}:promote"),

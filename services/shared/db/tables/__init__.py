@@ -12,7 +12,7 @@ from services.shared.db.tables.ratings import (
     Usage,
     Verdict,
 )
-from services.shared.db.tables.runs import Job, Model, Run, Stage
+from services.shared.db.tables.runs import Job, JobEvent, Model, Run, Stage
 
 __all__ = [
     "ApiKey",
@@ -24,6 +24,7 @@ __all__ = [
     "Interaction",
     "Item",
     "Job",
+    "JobEvent",
     "Model",
     "Project",
     "Prompt",
