@@ -11,6 +11,8 @@ from services.api.event_stream import Streams
 from services.api.gate import BodyLimit, Gate
 from services.api.hot import Hot
 from services.api.idempotency import ReplayError
+from services.api.probes import probes
+from services.api.readiness import Readiness
 from services.api.routes import ROUTERS
 from services.api.served import Pointers, Shelf
 from services.shared.artifacts import ArtifactStore
@@ -36,6 +38,7 @@ def create_routes() -> FastAPI:
     app.state.keyring = Keyring()
     app.state.pointers = Pointers()
     app.state.shelf = Shelf(store)
+    app.state.readiness = Readiness(probes(app.state.shelf))
     app.state.streams = Streams()
     for router in ROUTERS:
         app.include_router(router)

@@ -9,6 +9,8 @@ from celery.signals import worker_shutting_down
 
 import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
 from services.shared.celery import make_app
+from services.shared.presence import Presence
+from services.shared.queues import Queue
 from services.trainer import tasks
 
 QUEUES = "train,light"
@@ -32,6 +34,7 @@ def _stop(**_: object) -> None:
 
 def main() -> None:
     """Serve until told to stop."""
-    worker_app().worker_main(
-        ["--quiet", "worker", f"--queues={QUEUES}", "--hostname=trainer@%h", *OPTIONS]
-    )
+    with Presence([Queue(name) for name in QUEUES.split(",")]):
+        worker_app().worker_main(
+            ["--quiet", "worker", f"--queues={QUEUES}", "--hostname=trainer@%h", *OPTIONS]
+        )

@@ -11,6 +11,7 @@ import services.shared.forking  # noqa: F401 - should an operator choose a pool 
 from services.api.worker import tasks
 from services.api.worker.timer import Timer
 from services.shared.celery import make_app
+from services.shared.presence import Presence
 from services.shared.queues import Queue
 from services.shared.settings import settings
 
@@ -31,7 +32,7 @@ def main() -> None:
     """Check that everything is configured, then serve until told to stop."""
     for name in NEEDED:
         settings().require(name)
-    with Timer():
+    with Timer(), Presence((Queue.INGEST,)):
         worker_app().worker_main(
             ["worker", f"--queues={Queue.INGEST}", "--without-gossip", "--without-mingle"]
         )
