@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api.auth import CALLER, Caller
 from services.api.errors import DATABASE_AWAY, answer_to
+from services.api.metrics import ANSWERED, RECOMMENDATIONS
 from services.api.schemas.base import check_id
 from services.api.served import Lists, Pointers, Published, Shelf
 from services.api.served.pointers import model_of
@@ -22,6 +23,8 @@ from services.api.served.query import Query, read_query
 from services.shared.errors import InvalidError, NotFoundError, UnavailableError, WinnowError
 
 _PATH = re.compile(r"/v1/datasets/([^/]+)/recommendations/([^/]+)")
+ANSWERED_BY = {word: ANSWERED.labels(word) for word in ("model", "popular")}
+UNCHANGED = ANSWERED.labels("unchanged")
 _HEAD = (
     '{"recommendation_id":"%s","model_id":"%s","dataset_version":%d,'
     '"strategy":"%s","fallback":%s,"items":['
@@ -43,6 +46,7 @@ class Hot:
             await self._app(scope, receive, send)
             return
         scope["winnow.quiet"] = True
+        scope["winnow.route"] = RECOMMENDATIONS
         try:
             status, headers, body = await self._answer(scope, match[1], match[2])
         except WinnowError as error:
@@ -62,6 +66,7 @@ class Hot:
         ident = recommendation_id(lists.model.model_id, user_id, query)
         headers = [(b"etag", b'"%s"' % ident.encode()), (b"cache-control", b"private, no-cache")]
         if _matches(scope, ident):
+            UNCHANGED.inc()
             return 304, headers, b""
         body = render(lists, user_id, query, ident)
         headers += [
@@ -99,6 +104,7 @@ def render(lists: Lists, user_id: str, query: Query, ident: str) -> bytes:
     if items is None:
         items = graph.popular(query.k, explain=query.explain)
         strategy, fallback = "popular", '"popular"'
+    ANSWERED_BY[strategy].inc()
     head = _HEAD % (ident, model.model_id, model.dataset_version, strategy, fallback)
     return head.encode() + items + b"]}"
 

@@ -11,6 +11,7 @@ from services.api.event_stream import Streams
 from services.api.gate import BodyLimit, Gate
 from services.api.hot import Hot
 from services.api.idempotency import ReplayError
+from services.api.metrics import Meter, application
 from services.api.probes import probes
 from services.api.readiness import Readiness
 from services.api.routes import ROUTERS
@@ -40,6 +41,8 @@ def create_routes() -> FastAPI:
     app.state.shelf = Shelf(store)
     app.state.readiness = Readiness(probes(app.state.shelf))
     app.state.streams = Streams()
+    app.state.meter = Meter()
+    app.state.metrics = application(app)
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
@@ -52,7 +55,7 @@ def create_routes() -> FastAPI:
 def wrap(app: FastAPI) -> ASGIApp:
     """Return the application with everything that stands before its routes."""
     hot = Hot(app, app.state.pointers, app.state.shelf)
-    return Boundary(Gate(BodyLimit(hot), app.state.keyring))
+    return Boundary(Gate(BodyLimit(hot), app.state.keyring), app.state.meter)
 
 
 def store() -> ArtifactStore:

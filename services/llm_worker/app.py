@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import worker_shutting_down
 
 from services.llm_worker import tasks
+from services.shared import metrics
 from services.shared.celery import make_app
 from services.shared.presence import Presence
 from services.shared.queues import Queue
@@ -32,5 +33,6 @@ def _stop(**_: object) -> None:
 def main() -> None:
     """Serve until told to stop."""
     queues = f"--queues={Queue.RATE.value}"
+    metrics.serve("llm_worker")
     with Presence((Queue.RATE,)):
         worker_app().worker_main(["worker", queues, "--without-gossip", "--without-mingle"])

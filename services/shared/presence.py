@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self, cast
 
 import redis
+from celery.signals import worker_ready
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -44,7 +45,7 @@ def missing(client: redis.Redis, queues: Iterable[Queue] = Queue) -> list[Queue]
 
 
 class Presence:
-    """Says in a thread, while a with block lasts, that this process takes from `queues`."""
+    """Says in a thread, from `begin` to the with block's end, that this process takes messages."""
 
     def __init__(self, queues: Sequence[Queue]) -> None:
         self._queues = queues
@@ -52,8 +53,13 @@ class Presence:
         self._thread = threading.Thread(target=self._run, name="presence", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        worker_ready.connect(self.begin, weak=False)
         return self
+
+    def begin(self, **_: object) -> None:
+        """Speak from now on: the worker has its connection and takes messages."""
+        if not self._thread.is_alive():
+            self._thread.start()
 
     def __exit__(
         self,
@@ -61,8 +67,10 @@ class Presence:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        worker_ready.disconnect(self.begin)
         self._stop.set()
-        self._thread.join(timeout=2 * TIMEOUT_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(timeout=2 * TIMEOUT_SECONDS)
 
     def _run(self) -> None:
         with connect() as client:

@@ -63,6 +63,13 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65535)
+    metrics_host: str = Field(default="127.0.0.1", description="where workers serve /metrics")
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65533,
+        description="0: off; api-worker takes it, llm_worker the next, trainer the one after",
+    )
     llm: Endpoint = Endpoint()
     embedder: Endpoint = Endpoint()
     local_llm: LocalLlm = LocalLlm()

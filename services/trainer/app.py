@@ -8,6 +8,7 @@ from celery import Celery
 from celery.signals import worker_shutting_down
 
 import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
+from services.shared import metrics
 from services.shared.celery import make_app
 from services.shared.presence import Presence
 from services.shared.queues import Queue
@@ -34,6 +35,7 @@ def _stop(**_: object) -> None:
 
 def main() -> None:
     """Serve until told to stop."""
+    metrics.serve("trainer")
     with Presence([Queue(name) for name in QUEUES.split(",")]):
         worker_app().worker_main(
             ["--quiet", "worker", f"--queues={QUEUES}", "--hostname=trainer@%h", *OPTIONS]

@@ -15,7 +15,7 @@ from tests.api.conftest import NO_TLS, Api, Tenant
 from tests.api.rows import add_model
 
 pytestmark = pytest.mark.stack
-PUBLIC = {"/health/live", "/health/ready"}
+PUBLIC = {"/health/live", "/health/ready", "/metrics"}
 OPERATORS = {"create_project"}
 ADMINS = {"create_key", "list_keys", "revoke_key"}
 WITHOUT_ID = {"create_dataset", "list_datasets", "list_jobs", "list_models", *OPERATORS, *ADMINS}

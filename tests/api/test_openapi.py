@@ -49,6 +49,7 @@ BUILT = {
     ("get", "/v1/datasets/{dataset}/noise-report"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
+    ("get", "/metrics"),
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from services.api import probes, readiness
+from services.api import asking, probes, readiness
 from services.api.probes import Finding, Probe
 from services.api.readiness import Readiness, Told, sum_up
 from services.shared import presence
@@ -155,7 +155,7 @@ def test_a_question_that_is_never_answered_is_asked_again_in_the_end(
     looking = Readiness({"postgres": Probe(ask)})
     assert looking.look()["postgres"].status == "away"
     assert looking.look()["postgres"].status == "away"
-    monkeypatch.setattr(readiness, "GIVEN_UP_SECONDS", 0.0)
+    monkeypatch.setattr(asking, "GIVEN_UP_SECONDS", 0.0)
     monkeypatch.setattr(readiness, "DEADLINE_SECONDS", 20)
     assert looking.look()["postgres"].status == "ok"
     never.set()
@@ -217,7 +217,8 @@ def test_a_worker_that_takes_from_a_queue_is_seen_until_it_is_silent(
     with presence.connect() as client:
         assert presence.missing(client) == list(Queue)
         assert probes.workers().status == "away"
-        with Presence((Queue.TRAIN, Queue.LIGHT)):
+        with Presence((Queue.TRAIN, Queue.LIGHT)) as present:
+            present.begin()
             until = time.monotonic() + 20
             while presence.missing(client) != [Queue.INGEST, Queue.RATE]:
                 assert time.monotonic() < until

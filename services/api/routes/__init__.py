@@ -9,6 +9,7 @@ from services.api.routes import (
     interactions,
     jobs,
     keys,
+    metrics,
     models,
     profiles,
     projects,
@@ -19,6 +20,7 @@ from services.api.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
+    metrics.router,
     projects.router,
     keys.router,
     datasets.router,

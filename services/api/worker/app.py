@@ -10,6 +10,7 @@ from celery.signals import worker_shutting_down
 import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
 from services.api.worker import tasks
 from services.api.worker.timer import Timer
+from services.shared import metrics
 from services.shared.celery import make_app
 from services.shared.presence import Presence
 from services.shared.queues import Queue
@@ -32,6 +33,7 @@ def main() -> None:
     """Check that everything is configured, then serve until told to stop."""
     for name in NEEDED:
         settings().require(name)
+    metrics.serve("api-worker")
     with Timer(), Presence((Queue.INGEST,)):
         worker_app().worker_main(
             ["worker", f"--queues={Queue.INGEST}", "--without-gossip", "--without-mingle"]

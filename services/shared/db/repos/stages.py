@@ -11,6 +11,7 @@ from services.shared.broker import enqueue
 from services.shared.db.repos import batches, jobs
 from services.shared.db.tables import Stage
 from services.shared.errors import LeaseLostError
+from services.shared.metrics import LEASES_LOST
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName, startable
 
@@ -159,6 +160,14 @@ def cancel_run(session: Session, run_id: UUID) -> None:
     _end_cancelled(session, run_id)
 
 
+def peak_memory(session: Session, lease: StageLease) -> int | None:
+    """Return the most bytes that the stage's process needed; None while it runs, or if unknown."""
+    query = select(Stage.peak_memory_bytes).where(
+        Stage.run_id == lease.run_id, Stage.name == lease.name.value
+    )
+    return session.scalar(query)
+
+
 def of_run(session: Session, run_id: UUID) -> list[Stage]:
     """Return a run's stages in the graph's order."""
     rows = {stage.name: stage for stage in session.scalars(select(Stage).filter_by(run_id=run_id))}
@@ -178,6 +187,7 @@ def _fenced(session: Session, lease: StageLease, values: dict[str, Any]) -> None
         .returning(Stage.name)
     ).one_or_none()
     if changed is None:
+        LEASES_LOST.labels("stage").inc()
         raise LeaseLostError(f"stage {lease.name.value} of run {lease.run_id}")
 
 
