@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.llm_worker import progress
 from services.llm_worker.ask import Outcome
+from services.llm_worker.metrics import FLUSH_ANSWERS, FLUSH_SECONDS
 from services.llm_worker.questions import PairQuestion
 from services.shared.db.repos import batches, jobs, ratings, usage
 from services.shared.db.repos.batches import BatchLease
@@ -61,13 +62,14 @@ class Keeper:
         rows = [answer for one in asked if (answer := self._answer(one)) is not None]
         spent = [attempt for one in asked for attempt in _attempts(one)]
         project_id, run = self._lease.project_id, self._run
-        with unit_of_work(project_id) as session:
+        with FLUSH_SECONDS.time(), unit_of_work(project_id) as session:
             batches.hold(session, self._lease)
             ratings.store(
                 session, rows, project_id=project_id, dataset_id=run.dataset_id, run_id=run.id
             )
             usage.add(session, spent, project_id=project_id, run_id=run.id, batch_id=self._lease.id)
             wish = jobs.wish(session, run.id)
+        FLUSH_ANSWERS.observe(len(asked))
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             progress.tell(run.id, project_id=project_id)
             self._told = time.monotonic()

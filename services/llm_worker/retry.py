@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from services.llm_worker.limiter import Limiter, Stopped, wait
+from services.llm_worker.metrics import RETRIES
 from services.shared.llm.protocol import CallStatus
 
 PASSING: frozenset[CallStatus] = frozenset(
@@ -59,6 +60,7 @@ class Retrier:
             made.append(reply)
             if reply.status not in PASSING or len(made) >= self.max_attempts or stopped():
                 return reply
+            RETRIES.labels(reply.status).inc()
             if reply.retry_after is not None:
                 self._limiter.pause(reply.retry_after)
             await wait(backoff(len(made)), stopped)

@@ -42,6 +42,7 @@ class Limits(BaseModel):
     prompt_text_chars: int = Field(default=4_000, description="of one text inside a prompt")
     parse_memory_bytes: int = Field(default=3 * 2**30, description="address space of the parser")
     page_size: int = Field(default=1_000)
+    event_streams: int = Field(default=100, ge=0, description="open at once per api process")
 
 
 class Settings(BaseSettings):
@@ -71,6 +72,13 @@ class Settings(BaseSettings):
     scorer_timeout_seconds: float = Field(default=2.0, gt=0, description="until lists stand in")
     scorer_memory_bytes: int = Field(
         default=2 * 2**30, gt=0, description="of the models that the scorer keeps at hand"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="where workers serve /metrics")
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65533,
+        description="0: off; api-worker takes it, llm_worker the next, trainer the one after",
     )
     llm: Endpoint = Endpoint()
     embedder: Endpoint = Endpoint()

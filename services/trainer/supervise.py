@@ -7,6 +7,7 @@ worker must stop.
 
 import subprocess
 import threading
+import time
 from enum import Enum
 from uuid import UUID
 
@@ -24,7 +25,7 @@ from services.shared.leases import Heartbeat
 from services.shared.log import get_logger
 from services.shared.settings import settings
 from services.shared.stages import StageName
-from services.trainer import child, workspace
+from services.trainer import child, metrics, workspace
 from services.trainer.child import Child
 
 log = get_logger(__name__)
@@ -88,9 +89,12 @@ def supervise(lease: StageLease, stopping: threading.Event) -> Ending:
             stages.renew(session, lease)
 
     log.info("stage_started", attempt=lease.attempt)
+    begun = time.monotonic()
     with Heartbeat(renew) as heartbeat, child.started(lease) as process:
         ending = _watch(process, lease, heartbeat.lost, stopping)
     log.info("stage_ended", ending=ending.value)
+    metrics.STAGES.labels(lease.name.value, ending.value).inc()
+    metrics.SECONDS.labels(lease.name.value).observe(time.monotonic() - begun)
     try:
         _settle(lease, ending, process)
     except LeaseLostError:
@@ -145,6 +149,8 @@ def _judge(code: int) -> Ending:
 
 
 def _settle(lease: StageLease, ending: Ending, process: Child) -> None:
+    if ending is Ending.FINISHED:
+        _tell_memory(lease)
     if ending in {Ending.FINISHED, Ending.LOST}:
         return
     with unit_of_work(lease.project_id) as session:
@@ -161,6 +167,17 @@ def _settle(lease: StageLease, ending: Ending, process: Child) -> None:
         else:
             stages.release(session, lease, attempt_counts=ending is Ending.KILLED)
             enqueue(session, lease.name.task, lease.run_id, project_id=lease.project_id)
+
+
+def _tell_memory(lease: StageLease) -> None:
+    try:
+        with unit_of_work(lease.project_id) as session:
+            peak = stages.peak_memory(session, lease)
+    except DBAPIError as error:  # a figure, and no reason to fail
+        log.warning("peak_memory_unknown", error=type(error).__name__)
+    else:
+        if peak is not None:
+            metrics.PEAK_MEMORY.labels(lease.name.value).set(peak)
 
 
 def _worn_out(lease: StageLease) -> dict[str, str]:

@@ -15,7 +15,7 @@ from tests.api.conftest import NO_TLS, Api, Tenant
 from tests.api.rows import add_model
 
 pytestmark = pytest.mark.stack
-PUBLIC = {"/health/live", "/health/ready"}
+PUBLIC = {"/health/live", "/health/ready", "/metrics"}
 OPERATORS = {"create_project"}
 READERS = {"recommend_batch", "recommend_session"}  # they ask with a body, and change nothing
 ADMINS = {"create_key", "list_keys", "revoke_key", "list_audit"}

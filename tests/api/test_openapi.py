@@ -41,6 +41,7 @@ BUILT = {
     ("get", "/v1/jobs"),
     ("get", "/v1/jobs/{job}"),
     ("post", "/v1/jobs/{job}:cancel"),
+    ("get", "/v1/jobs/{job}/events"),
     ("get", "/v1/models"),
     ("get", "/v1/models/{model}"),
     ("post", "/v1/models/{model}:promote"),
@@ -57,6 +58,7 @@ BUILT = {
     ("get", "/v1/datasets/{dataset}/noise-report"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
+    ("get", "/metrics"),
 }
 
 

@@ -10,6 +10,7 @@ from services.api.routes import (
     interactions,
     jobs,
     keys,
+    metrics,
     models,
     preflight,
     profiles,
@@ -21,6 +22,7 @@ from services.api.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
+    metrics.router,
     projects.router,
     keys.router,
     datasets.router,

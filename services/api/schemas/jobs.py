@@ -158,6 +158,29 @@ class RunEstimate(Answer):
     """As in the preflight report."""
 
 
+class EventAnswer(Answer):
+    """Something that happened to a job, to one of its stages or batches."""
+
+    id: int = Field(validation_alias="seq", examples=[7])
+    """Counts the job's events from 1, without gaps, in the order in which they were committed."""
+    at: datetime = Field(examples=[MOMENT])
+    kind: str = Field(examples=["stage.succeeded"])
+    """job.queued, .running, .paused, .resumed, .cancelling, .succeeded, .failed, .cancelled;
+    stage.ready, .running, .released, .succeeded, .failed, .cancelled; batch.dead."""
+    stage: str | None = Field(examples=["pretrain"])
+    data: dict[str, Any] = Field(
+        examples=[{"attempt": 1, "seconds": 4.1, "figures": {"epochs": 6}}]
+    )
+    """The attempt, seconds, small figures, the error or the reason."""
+
+
+class Events(Answer):
+    """A page of a job's events, oldest first."""
+
+    events: list[EventAnswer]
+    next_page_token: NextPage
+
+
 class Runs(Answer):
     """A page of a dataset's runs, newest first; a run's id is its job's id."""
 

@@ -8,6 +8,8 @@ from threading import Lock
 from typing import Literal, cast
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.api.served.pointers import Published
 from services.api.served.query import Query
 from services.shared.artifacts import ArtifactStore
@@ -20,6 +22,7 @@ log = get_logger(__name__)
 GRAPHS = ("raw", "denoised")
 MAPPED_AT_MOST = 256
 REFUSED_SECONDS = 10.0
+READ = Counter("winnow_lists_read", "Models whose lists were mapped, or refused.", ["ending"])
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,12 @@ class Shelf:
             return "missing"
         return "refused" if refused else "ok"
 
+    def counts(self) -> dict[str, int]:
+        """Return how many models have lists mapped, are served, and are refused now."""
+        now = self._clock()
+        refused = sum(one.until > now for one in list(self._refused.values()))
+        return {"mapped": len(self._mapped), "serving": len(self._serving), "refused": refused}
+
     def _is_refused(self, model: Published) -> bool:
         refusal = self._refused.get(model.model_id)
         return refusal is not None and refusal.until > self._clock()
@@ -113,8 +122,10 @@ class Shelf:
         except (ArtifactCorruptError, OSError) as error:
             until = self._clock() + REFUSED_SECONDS
             self._refused[model.model_id] = _Refusal(until, model.dataset_id)
+            READ.labels("refused").inc()
             log.error("lists_refused", model_id=str(model.model_id), error=str(error))  # noqa: TRY400 - known
             return
+        READ.labels("mapped").inc()
         self._refused.pop(model.model_id, None)
         self._mapped[model.model_id] = Lists(model, by_graph)
         if len(self._mapped) > MAPPED_AT_MOST:

@@ -96,6 +96,19 @@ def describe_job(session: Session, job: Job) -> JobView:
     return describe_jobs(session, [job])[0]
 
 
+def describe_progress(session: Session, job: Job) -> dict[str, Any]:
+    """Return how far the job is, as its view says it, without what it spent: that is a sum."""
+    stages = listings.stages_of(session, [job.id]).get(job.id, [])
+    history = _histories(session, [job]).get(job.dataset_id, {})
+    view = _view(job, stages, [], history)
+    return {
+        "state": view.state,
+        "stage": view.stage,
+        "progress": view.progress,
+        "eta_seconds": view.eta_seconds,
+    }
+
+
 def price(spent: Sequence[Spent]) -> Spending:
     """Return the sum of the parts, each at the price of its day."""
     usd: Decimal | None = Decimal(0)

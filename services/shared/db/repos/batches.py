@@ -12,6 +12,7 @@ from services.shared.broker import enqueue
 from services.shared.db.tables import Candidate, RatingBatch, Stage
 from services.shared.errors import LeaseLostError
 from services.shared.ids import new_id
+from services.shared.metrics import LEASES_LOST
 from services.shared.queues import Task
 from services.shared.settings import settings
 
@@ -110,6 +111,7 @@ def hold(session: Session, lease: BatchLease) -> None:
         RatingBatch.id == lease.id, RatingBatch.state == "running"
     )
     if session.scalar(query.with_for_update()) != lease.token:
+        LEASES_LOST.labels("batch").inc()
         raise LeaseLostError(f"batch {lease.id}")
 
 
@@ -214,4 +216,5 @@ def _fenced(session: Session, lease: BatchLease, values: dict[str, Any]) -> None
         .returning(RatingBatch.id)
     ).one_or_none()
     if changed is None:
+        LEASES_LOST.labels("batch").inc()
         raise LeaseLostError(f"batch {lease.id}")

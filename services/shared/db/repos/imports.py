@@ -13,6 +13,7 @@ from services.shared.broker import enqueue
 from services.shared.db.repos import jobs
 from services.shared.db.tables import Import, Job
 from services.shared.errors import LeaseLostError, NotFoundError
+from services.shared.metrics import LEASES_LOST
 from services.shared.queues import Task
 from services.shared.settings import settings
 
@@ -185,4 +186,5 @@ def _fenced(session: Session, lease: ImportLease, values: Mapping[str, Any]) -> 
         .returning(Import.id)
     ).one_or_none()
     if changed is None:
+        LEASES_LOST.labels("import").inc()
         raise LeaseLostError(f"import {lease.import_id}")

@@ -59,7 +59,8 @@ def get(session: Session, job_id: UUID) -> Job:
 
 def lock(session: Session, job_id: UUID) -> Job:
     """Return the job, its row locked until the transaction ends; NotFoundError without one."""
-    query = select(Job).where(Job.id == job_id).with_for_update()
+    # not FOR UPDATE: an event that only refers to the job need not wait, and could wait in a circle
+    query = select(Job).where(Job.id == job_id).with_for_update(key_share=True)
     job = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if job is None:
         raise NotFoundError("job", str(job_id))

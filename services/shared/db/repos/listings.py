@@ -115,7 +115,7 @@ def seconds_of(session: Session, run_id: UUID) -> dict[str, float]:
 def unended_jobs(session: Session, dataset_id: UUID) -> list[Job]:
     """Return a dataset's jobs that have not ended, locked."""
     query = select(Job).where(Job.dataset_id == dataset_id, Job.state.not_in(ENDED))
-    return list(session.scalars(query.order_by(Job.id).with_for_update()))
+    return list(session.scalars(query.order_by(Job.id).with_for_update(key_share=True)))
 
 
 def import_is_held(session: Session, import_id: UUID) -> bool:

@@ -12,6 +12,7 @@ from services.shared.db.repos import batches, jobs, pauses
 from services.shared.db.repos.pauses import Cause
 from services.shared.db.tables import Job, Stage
 from services.shared.errors import LeaseLostError
+from services.shared.metrics import LEASES_LOST
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName, startable
 
@@ -207,6 +208,14 @@ def begin_again(session: Session, run_id: UUID, *, project_id: UUID) -> None:
     _start_what_can(session, run_id=run_id, project_id=project_id)
 
 
+def peak_memory(session: Session, lease: StageLease) -> int | None:
+    """Return the most bytes that the stage's process needed; None while it runs, or if unknown."""
+    query = select(Stage.peak_memory_bytes).where(
+        Stage.run_id == lease.run_id, Stage.name == lease.name.value
+    )
+    return session.scalar(query)
+
+
 def of_run(session: Session, run_id: UUID) -> list[Stage]:
     """Return a run's stages in the graph's order."""
     rows = {stage.name: stage for stage in session.scalars(select(Stage).filter_by(run_id=run_id))}
@@ -226,6 +235,7 @@ def _fenced(session: Session, lease: StageLease, values: dict[str, Any]) -> None
         .returning(Stage.name)
     ).one_or_none()
     if changed is None:
+        LEASES_LOST.labels("stage").inc()
         raise LeaseLostError(f"stage {lease.name.value} of run {lease.run_id}")
 
 
