@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     train_threads: int = Field(default=1, ge=1, description="torch threads of one stage")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
     list_length: int = Field(default=100, ge=1, description="items per pre-encoded list")
+    pulse_file: Path | None = Field(
+        default=None, description="touched by a worker that takes messages: for health checks"
+    )
     log_level: str = "INFO"
     log_format: str = Field(default="json", pattern="^(json|console)$")
 
