@@ -63,7 +63,7 @@ def migrate(words: list[str]) -> int:
 
 
 def check(_words: list[str]) -> int:
-    """Style, types, imports and lock files; all of them, even after a failure."""
+    """Style, types, imports, lock and container files; all of them, even after a failure."""
     failed = [command[0] for command in CHECKS if run(*command[1:], quiet_as=command[0]) != 0]
     print(f"check: {', '.join(failed)} failed" if failed else "check: all well")
     return int(bool(failed))
@@ -75,6 +75,7 @@ CHECKS = (
     ("types", "-m", "mypy"),
     ("imports", "-c", "from importlinter.cli import lint_imports_command as run; run()"),
     ("locks", "-m", "scripts.locks"),
+    ("containers", "-m", "scripts.containers"),
 )
 
 

@@ -6,6 +6,7 @@ from celery import Celery
 from celery.signals import setup_logging, task_postrun, task_prerun
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
+from services.shared.pulse import Pulse
 from services.shared.settings import settings
 
 MESSAGE_VERSION = 1
@@ -46,6 +47,7 @@ def make_app(name: str, *, queues: str = "") -> Celery:
             "socket_connect_timeout": 5,
         },
     )
+    app.steps["consumer"].add(Pulse)
     return app
 
 

@@ -49,7 +49,11 @@ class Settings(BaseSettings):
     """All of it; a missing value is named by the service that needs it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WINNOW_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="WINNOW_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a line of .env.example that nobody filled in
+        extra="forbid",
+        frozen=True,
     )
 
     database_url: SecretStr | None = Field(default=None, description="role winnow_app")
@@ -107,6 +111,9 @@ class Settings(BaseSettings):
     train_threads: int = Field(default=1, ge=1, description="torch threads of one stage")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
     list_length: int = Field(default=100, ge=1, description="items per pre-encoded list")
+    pulse_file: Path | None = Field(
+        default=None, description="touched by a worker that takes messages: for health checks"
+    )
     log_level: str = "INFO"
     log_format: str = Field(default="json", pattern="^(json|console)$")
 
