@@ -44,12 +44,12 @@ class Result:
         return sum(times > 1 for times in views.values())
 
 
-def result_of(way: Way) -> Result:
-    """Return what is stored of a way that has ended."""
-    rows, run = way.house.rows, way.job["id"]
+def result_of(house: House, *, run: str, dataset: str) -> Result:
+    """Return what is stored of a dataset and its one run."""
+    rows = house.rows
     labels = rows(
         "SELECT user_id, item_id, view, label FROM ratings WHERE dataset_id = :dataset",
-        dataset=way.dataset,
+        dataset=dataset,
     )
     verdicts = rows(
         "SELECT user_id, item_id, verdict, action FROM verdicts WHERE run_id = :run", run=run
@@ -98,7 +98,7 @@ def _imports(way: Way) -> Iterator[str]:
 
 
 def _ratings(way: Way, reference: Result) -> Iterator[str]:
-    ours = result_of(way)
+    ours = result_of(way.house, run=way.job["id"], dataset=way.dataset)
     if ours.lost(reference) or reference.lost(ours):
         yield f"{ours.lost(reference)} ratings differ from the undisturbed run's"
     if ours.double:

@@ -18,7 +18,6 @@ class Customer:
     """One key's holder. `troubles` are the answers and errors that it had to ask again after."""
 
     def __init__(self, url: str, key: str) -> None:
-        self.key = key
         self.troubles: list[str] = []
         self.kept: list[tuple[httpx.Request, httpx.Response]] = []  # what a replay must repeat
         headers = {"Authorization": f"Bearer {key}"}

@@ -21,5 +21,5 @@ RUNNING = (
 TRAINED = tuple(moment for moment in RUNNING if moment not in {QUEUED, EMBED, RATE})
 """Stages that the trainer runs, each in a process of its own."""
 
-COMING_IN = (UPLOADING, ACCEPTED, PARSING, PUBLISHING, POSTING)
-ALL = (*COMING_IN, *RUNNING)
+ALL = (UPLOADING, ACCEPTED, PARSING, PUBLISHING, *RUNNING, POSTING)
+"""In the order of the way."""

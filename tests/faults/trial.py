@@ -13,7 +13,7 @@ from tests.faults import moments
 from tests.faults.checks import Result, result_of, violations
 from tests.faults.reader import Reader
 from tests.faults.strikes import FAULTS, Fault
-from tests.faults.way import Way
+from tests.faults.way import Strike, Way
 
 SETTLE_SECONDS = 8.0
 """After a fault that hides the api or Postgres, until the reader must be served again."""
@@ -89,18 +89,17 @@ class Bench:
     @classmethod
     def prepare(cls, house: House, shop: Shop) -> "Bench":
         """Go the way once without a fault."""
-        way = Way(house=house, shop=shop)
+        way = Way(house=house, shop=shop, key=house.new_key("undisturbed"))
         way.go()
-        reference = result_of(way)
+        reference = result_of(house, run=way.job["id"], dataset=way.dataset)
         wrong = violations(way, reference, again=0)
         assert not wrong, wrong
         return cls(house=house, shop=shop, undisturbed=way, reference=reference)
 
     def reader(self) -> Reader:
         """Return somebody who is served the undisturbed run's lists."""
-        key = self.undisturbed.customer.key
         path = f"{self.undisturbed.path}/recommendations/reader-0000?k=10"
-        return Reader(self.house.url, key, path)
+        return Reader(self.house.url, self.undisturbed.key, path)
 
     def run(self, trial: Trial) -> Outcome:
         """Go the way with the fault and check everything; no fault of the stack raises."""
@@ -109,10 +108,8 @@ class Bench:
         way = Way(
             house=self.house,
             shop=self.shop,
-            strikes={
-                moment: partial(self._strike, trial, FAULTS[name], moment)
-                for name, moment in trial.strikes
-            },
+            key=self.house.new_key("faults"),
+            strikes=strikes_of(trial, self.house),
             calls_before=trial.calls_before(),
         )
         began = time.monotonic()
@@ -126,10 +123,6 @@ class Bench:
         self._tell(outcome, way, reader, [FAULTS[name] for name, _ in trial.strikes])
         return outcome
 
-    def _strike(self, trial: Trial, fault: Fault, moment: str) -> None:
-        time.sleep(trial.delay(moment))
-        fault.strike(self.house, moment, trial.pause(moment))
-
     def _tell(self, outcome: Outcome, way: Way, reader: Reader, faults: list[Fault]) -> None:
         outcome.served, outcome.missed = reader.served, len(reader.missed)
         outcome.troubles = sorted(set(way.customer.troubles))
@@ -141,9 +134,19 @@ class Bench:
         outcome.calls, outcome.extra = way.paid, way.paid - way.job["progress"]["total"]
         if way.struck_at is not None and way.moved_at is not None:
             outcome.recovered = way.moved_at - way.struck_at
-        ours = result_of(way)
+        ours = result_of(self.house, run=way.job["id"], dataset=way.dataset)
         outcome.lost, outcome.double = ours.lost(self.reference), ours.double
         outcome.wrong += violations(way, self.reference, again=sum(fault.again for fault in faults))
+
+
+def strikes_of(trial: Trial, house: House) -> dict[str, Strike]:
+    """Return what a way is to call, by moment."""
+
+    def strike(fault: Fault, moment: str) -> None:
+        time.sleep(trial.delay(moment))
+        fault.strike(house, moment, trial.pause(moment))
+
+    return {moment: partial(strike, FAULTS[name], moment) for name, moment in trial.strikes}
 
 
 def _unserved(way: Way, reader: Reader, *, hidden: bool) -> Iterator[str]:

@@ -34,12 +34,11 @@ POSTED = tuple(
     }
     for number in range(60)
 )
-"""Interactions that come one small request after the other, when the files are in."""
+"""Interactions that come one small request after the other, when the run has ended."""
 
 AT_ONCE = 20
 PARSER = "services.api.ingest.parse"
 ENDED = {"succeeded", "failed", "cancelled", "paused"}
-
 
 Strike = Callable[[], None]
 
@@ -49,6 +48,9 @@ class Way:
     """One customer's way; each of `strikes` is called once, when its moment has come.
 
     Attributes:
+        calls, paid: chats that came to the gate meanwhile, and those of them that were answered.
+        key: of the project that the dataset is made in.
+        run: what the run is asked for with.
         calls_before: what passes the gate before the moment `rate`.
         struck_at: when the last fault had struck and was mended, by time.monotonic().
         moved_at: when a job was first seen to be further than at the last strike.
@@ -56,6 +58,9 @@ class Way:
 
     house: House
     shop: Shop
+    key: str
+    run: Json = field(default_factory=lambda: RUN)
+    name: str = "shop"
     strikes: Mapping[str, Strike] = field(default_factory=dict)
     calls_before: int = 0
     customer: Customer = field(init=False)
@@ -63,6 +68,7 @@ class Way:
     job: Json = field(default_factory=dict)
     imports: list[Json] = field(default_factory=list)
     accepted: int = 0
+    calls: int = 0
     paid: int = 0
     struck: set[str] = field(default_factory=set)
     struck_at: float | None = None
@@ -72,16 +78,15 @@ class Way:
     def go(self) -> None:
         """Go all the way; AssertionError where something takes too long or is answered wrongly."""
         gate = self.house.gate
-        paid = gate.paid
-        key = self.house.new_key("faults")
-        self.customer = Customer(self.house.url, key)
-        made = self.customer.post("/v1/datasets", {"name": "shop", "settings": SETTINGS})
+        calls, paid = gate.calls, gate.paid
+        self.customer = Customer(self.house.url, self.key)
+        made = self.customer.post("/v1/datasets", {"name": self.name, "settings": SETTINGS})
         self.dataset = made["id"]
         for kind in TYPES:
             self.imports.append(self._bring_in(kind))
+        self._go_through_the_run()
         self._post_late_ones()
-        self._run()
-        self.paid = gate.paid - paid
+        self.calls, self.paid = gate.calls - calls, gate.paid - paid
 
     @property
     def path(self) -> str:
@@ -135,12 +140,12 @@ class Way:
                 self._strike(moments.POSTING)
             return asked.result(PATIENCE)
 
-    def _run(self) -> None:
+    def _go_through_the_run(self) -> None:
         gate = self.house.gate
         if moments.RATE in self.strikes:
             gate.shut_after(self.calls_before)
         try:
-            run = self.customer.post(f"{self.path}/runs", RUN)["id"]
+            run = self.customer.post(f"{self.path}/runs", self.run)["id"]
             for moment in moments.RUNNING:
                 if moment in self.strikes:
                     self._await(moment, run)
