@@ -31,7 +31,7 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
         str(outcome.extra),
         str(outcome.lost),
         str(outcome.double),
-        "holds" if not outcome.wrong else "; ".join(outcome.wrong),
+        "holds" if not outcome.wrong else "; ".join(outcome.wrong).splitlines()[0],
     )
 
 

@@ -14,6 +14,7 @@ from tests.faults.checks import Result, result_of, violations
 from tests.faults.reader import Reader
 from tests.faults.strikes import FAULTS, Fault
 from tests.faults.way import Strike, Way
+from winnow.errors import StackError
 
 SETTLE_SECONDS = 8.0
 """After a fault that hides the api or Postgres, until the reader must be served again."""
@@ -116,9 +117,11 @@ class Bench:
         with self.reader() as reader:
             try:
                 way.go()
-            except AssertionError as error:
+            except (AssertionError, StackError) as error:
                 outcome.wrong.append(str(error))
                 outcome.ending = "hangs"
+                self.house.gate.open()
+                self.house.stack.up()
         outcome.took = time.monotonic() - began
         self._tell(outcome, way, reader, [FAULTS[name] for name, _ in trial.strikes])
         return outcome

@@ -211,12 +211,12 @@ class Way:
     def _held(self) -> Iterator[None]:
         """Hold the dataset's row, which every writer locks, so that a writer is met at its work."""
         engine = create_engine(self.house.admin_url)
+        connection = engine.connect()
         try:
-            with engine.connect() as connection:
-                query = text("SELECT FROM datasets WHERE id = :id FOR NO KEY UPDATE")
-                connection.execute(query, {"id": self.dataset})
-                yield
-                with suppress(DBAPIError):  # Postgres itself was struck
-                    connection.rollback()
+            query = text("SELECT FROM datasets WHERE id = :id FOR NO KEY UPDATE")
+            connection.execute(query, {"id": self.dataset})
+            yield
         finally:
+            with suppress(DBAPIError):  # Postgres itself may have been struck
+                connection.close()
             engine.dispose()
