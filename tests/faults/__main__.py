@@ -2,6 +2,8 @@
 
 import json
 import random
+import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,10 +13,11 @@ import click
 
 from tests.e2e import house as houses
 from tests.e2e import shop as shops
-from tests.faults import moments, table
+from tests.faults import disks, moments, table
 from tests.faults.settings import SETTINGS
 from tests.faults.strikes import FAULTS
 from tests.faults.trial import Bench, Outcome, Trial
+from winnow.home import Home
 
 STRIKES = 6
 """Faults of a storm."""
@@ -32,6 +35,7 @@ STRIKES = 6
     type=click.Path(path_type=Path, dir_okay=False),
     help="Keeps each outcome; trials that it has already are not repeated.",
 )
+@click.option("--own-mounts", is_flag=True, hidden=True, help="We are in mounts of our own.")
 @click.option("--home", type=click.Path(path_type=Path), help="The stack's folder, kept.")
 def main(
     trials: int,
@@ -42,18 +46,28 @@ def main(
     out: Path | None,
     journal: Path | None,
     home: Path | None,
+    *,
+    own_mounts: bool,
 ) -> None:
     """Break a running stack in every way that is known, and tell what became of its runs.
 
     Exits with 1 when a trial did not hold. A trial is repeated by its seed, --fault and --moment.
     """
+    if not own_mounts:
+        disks.enter([*sys.argv[1:], "--own-mounts"])
+        click.echo("No mounts of our own are to be had here: full disks are left out.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the stack is ended in order
     planned = plan(trials=trials, storms=storms, seed=seed, kinds=kinds, only=only)
+    planned = [one for one in planned if own_mounts or not needs_disks(one)]
     outcomes = known(journal, planned)
     done = {one.name for one in outcomes}
     left = [one for one in planned if one.name not in done]
     click.echo(f"{len(planned)} trials, {len(left)} to go")
     with tempfile.TemporaryDirectory(prefix="winnow-faults-") as scratch:
         place = home or Path(scratch) / "home"
+        Home(place.absolute()).create()
+        if own_mounts:
+            disks.mount(place)
         with houses.running(place, **SETTINGS) as house:
             bench = Bench.prepare(house, shops.write(Path(scratch)))
             for number, trial in enumerate(left, start=1):
@@ -87,9 +101,14 @@ def storm(seed: int) -> Trial:
     rng = random.Random(f"storm {seed}")
     strikes = []
     for moment in sorted(rng.sample(moments.ALL, k=STRIKES), key=moments.ALL.index):
-        faults = [fault.name for fault in FAULTS.values() if moment in fault.moments]
+        faults = [f.name for f in FAULTS.values() if moment in f.moments and not f.disks]
         strikes.append((rng.choice(faults), moment))
     return Trial(strikes=tuple(strikes), seed=seed)
+
+
+def needs_disks(trial: Trial) -> bool:
+    """Say whether the trial fills a disk."""
+    return any(FAULTS[name].disks for name, _ in trial.strikes)
 
 
 def known(journal: Path | None, planned: Sequence[Trial]) -> list[Outcome]:

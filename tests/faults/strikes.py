@@ -1,17 +1,18 @@
 """What a fault does to a running stack, and what an operator or supervisor does about it."""
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import redis
 
+from tests.e2e.drive import PATIENCE
 from tests.e2e.house import FLUSH, IN_FLIGHT, LEASE_SECONDS, House, eventually
-from tests.faults import moments
+from tests.faults import disks, moments
 from winnow import processes, records
 
 PAID_AGAIN = IN_FLIGHT + FLUSH
@@ -22,8 +23,11 @@ FROZEN_SECONDS = 4.0 * LEASE_SECONDS
 
 SERVERS = {"postgres", "valkey"}
 
-Strike = Callable[[House, str, float], None]
-"""Strikes at a moment, and mends after so many seconds what does not mend by itself."""
+Strike = Callable[[House, str, float], str | None]
+"""Strikes at a moment and mends, after so many seconds, what does not mend by itself.
+
+Returns what the run or import said of it where it paused.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,7 @@ class Fault:
         strike: does it.
         again: calls that it may cost at most.
         hidden: while it lasts, the api may answer 503 or nothing.
+        disks: whether it needs disks that can be filled.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Fault:
     strike: Strike
     again: int = 0
     hidden: bool = False
+    disks: bool = False
 
 
 def killed(name: str) -> Strike:
@@ -112,6 +118,60 @@ def frozen(name: str) -> Strike:
     return strike
 
 
+def llm_away(house: House, _moment: str, pause: float) -> str:
+    """Answer every chat with 503 until the run pauses, and for a while after."""
+    house.gate.away = True
+    house.gate.open()  # what was held is answered yet
+    try:
+        told = _paused(house)
+        time.sleep(pause)
+    finally:
+        house.gate.away = False
+    return told
+
+
+def endpoint_away(house: House, _moment: str, pause: float) -> str:
+    """Kill the endpoint of chats and embeddings, and start it when the run has paused."""
+    psutil.Process(house.pid("local_llm")).kill()
+    house.gate.open()
+    told = _paused(house)
+    time.sleep(pause)
+    house.stack.up()
+    return told
+
+
+def filled(name: str) -> Strike:
+    """Return a full disk below a folder, with room again when the job has paused."""
+
+    def strike(house: House, _moment: str, pause: float) -> str:
+        with disks.full(house.stack.home.folder / name):
+            told = _paused(house)
+            time.sleep(pause)
+        return told
+
+    return strike
+
+
+def filled_for_uploads(house: House, _moment: str, pause: float) -> None:
+    """Fill the disk that receives uploads, and make room a moment later: the api says when."""
+
+    def hold() -> None:
+        with disks.full(house.stack.home.folder / "spool"):
+            ready.set()
+            time.sleep(3.0 + pause)
+
+    ready = threading.Event()
+    threading.Thread(target=hold, name="full disk").start()
+    assert ready.wait(60)
+
+
+def _paused(house: House) -> str:
+    """Wait until a job has paused; return the reason that it gives."""
+    query = "SELECT pause->>'code' FROM jobs WHERE state = 'paused'"
+    eventually(lambda: house.rows(query) != [], what="a pause", seconds=PATIENCE)
+    return str(house.rows(query)[0][0])
+
+
 FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (
@@ -177,6 +237,31 @@ FAULTS: dict[str, Fault] = {
             strike=killed("local_llm"),
             again=PAID_AGAIN,
         ),
+        Fault(name="LLM away", moments=(moments.RATE,), strike=llm_away),
+        Fault(
+            name="endpoint away",
+            moments=(moments.EMBED, moments.RATE),
+            strike=endpoint_away,
+            again=PAID_AGAIN,
+        ),
+        Fault(
+            name="artefact disk full",
+            moments=("snapshot", "pretrain", "align", "refine", "train", "evaluate", "publish"),
+            strike=filled("artifacts"),
+            disks=True,
+        ),
+        Fault(
+            name="spool disk full",
+            moments=(moments.PARSING, "snapshot", "train_raw", "train"),
+            strike=filled("spool"),
+            disks=True,
+        ),
+        Fault(
+            name="upload disk full",
+            moments=(moments.UPLOADING,),
+            strike=filled_for_uploads,
+            disks=True,
+        ),
         Fault(
             name="llm_worker frozen",
             moments=(moments.EMBED, moments.RATE),
@@ -214,8 +299,3 @@ def _lives(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def folder_of(house: House, name: str) -> Path:
-    """Return a folder of the stack's home."""
-    return house.stack.home.folder / name

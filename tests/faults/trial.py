@@ -133,7 +133,8 @@ class Bench:
         outcome.wrong += _unserved(way, reader, hidden=any(fault.hidden for fault in faults))
         if outcome.ending == "hangs":
             return
-        outcome.ending = way.job["state"]
+        paused = [f"paused {reason}" for reason in way.told]
+        outcome.ending = ", ".join([*paused, way.job["state"]])
         outcome.calls, outcome.extra = way.paid, way.paid - way.job["progress"]["total"]
         if way.struck_at is not None and way.moved_at is not None:
             outcome.recovered = way.moved_at - way.struck_at
@@ -145,9 +146,9 @@ class Bench:
 def strikes_of(trial: Trial, house: House) -> dict[str, Strike]:
     """Return what a way is to call, by moment."""
 
-    def strike(fault: Fault, moment: str) -> None:
+    def strike(fault: Fault, moment: str) -> str | None:
         time.sleep(trial.delay(moment))
-        fault.strike(house, moment, trial.pause(moment))
+        return fault.strike(house, moment, trial.pause(moment))
 
     return {moment: partial(strike, FAULTS[name], moment) for name, moment in trial.strikes}
 

@@ -38,9 +38,9 @@ POSTED = tuple(
 
 AT_ONCE = 20
 PARSER = "services.api.ingest.parse"
-ENDED = {"succeeded", "failed", "cancelled", "paused"}
+ENDED = {"succeeded", "failed", "cancelled"}
 
-Strike = Callable[[], None]
+Strike = Callable[[], str | None]
 
 
 @dataclass(kw_only=True)
@@ -52,6 +52,7 @@ class Way:
         key: of the project that the dataset is made in.
         run: what the run is asked for with.
         calls_before: what passes the gate before the moment `rate`.
+        told: the reasons of pauses.
         struck_at: when the last fault had struck and was mended, by time.monotonic().
         moved_at: when a job was first seen to be further than at the last strike.
     """
@@ -71,6 +72,7 @@ class Way:
     calls: int = 0
     paid: int = 0
     struck: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
     struck_at: float | None = None
     moved_at: float | None = None
     _place: object = None  # where a job was after the last strike
@@ -176,11 +178,12 @@ class Way:
     def _strike(self, moment: str) -> None:
         if moment not in self.struck:  # an upload that is sent again passes its moment again
             self.struck.add(moment)
-            self.strikes[moment]()
+            told = self.strikes[moment]()
+            self.told += [] if told is None else [told]
             self.struck_at, self.moved_at, self._place = time.monotonic(), None, None
 
     def _watch(self, job_id: str) -> Json:
-        """Return the job once it has ended or paused."""
+        """Return the job once it has ended; a pause must end by itself."""
         deadline = time.monotonic() + PATIENCE
         while True:
             job = self.customer.get(f"/v1/jobs/{job_id}")
