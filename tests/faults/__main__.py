@@ -15,17 +15,17 @@ from tests.e2e import house as houses
 from tests.e2e import shop as shops
 from tests.faults import disks, moments, table
 from tests.faults.settings import SETTINGS
-from tests.faults.strikes import FAULTS
+from tests.faults.strikes import FAULTS, Fault
 from tests.faults.trial import Bench, Outcome, Trial
 from winnow.home import Home
 
-STRIKES = 6
+STRIKES = 8
 """Faults of a storm."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--trials", default=2, show_default=True, help="Trials of each kind of fault.")
-@click.option("--storms", default=2, show_default=True, help="Trials with several faults each.")
+@click.option("--storms", default=3, show_default=True, help="Trials with several faults each.")
 @click.option("--seed", default=1, show_default=True, help="Draws moments, delays and pauses.")
 @click.option("--fault", "kinds", multiple=True, help="Only kinds whose name holds this word.")
 @click.option("--moment", "only", multiple=True, help="Only strikes at this moment.")
@@ -92,18 +92,32 @@ def plan(
         for number in range(trials if when else 0):
             moment = when[(seed + place + number) % len(when)]
             planned.append(Trial(strikes=((fault.name, moment),), seed=seed))
-    planned += [storm(seed + number) for number in range(0 if only else storms)]
+    planned += [] if kinds or only else deal(storms, seed=seed)
     return list(dict.fromkeys(planned))
 
 
-def storm(seed: int) -> Trial:
-    """Return a trial in which a fault strikes at every third moment or so."""
-    rng = random.Random(f"storm {seed}")
-    strikes = []
-    for moment in sorted(rng.sample(moments.ALL, k=STRIKES), key=moments.ALL.index):
-        faults = [f.name for f in FAULTS.values() if moment in f.moments and not f.disks]
-        strikes.append((rng.choice(faults), moment))
-    return Trial(strikes=tuple(strikes), seed=seed)
+def deal(count: int, *, seed: int) -> list[Trial]:
+    """Return so many trials with several faults each; all kinds come up before any comes again."""
+    rng = random.Random(f"storms {seed}")
+    dealt: list[Trial] = []
+    deck: list[Fault] = []
+    for number in range(count):
+        if not deck:
+            deck = rng.sample(list(FAULTS.values()), k=len(FAULTS))
+        dealt.append(_storm(deck, rng, seed=seed + number))
+    return dealt
+
+
+def _storm(deck: list[Fault], rng: random.Random, *, seed: int) -> Trial:
+    """Take faults off the deck that have a moment left, in the order of the way."""
+    by_moment: dict[str, str] = {}
+    for fault in list(deck):
+        free = [moment for moment in fault.moments if moment not in by_moment]
+        if free and len(by_moment) < STRIKES:
+            by_moment[rng.choice(free)] = fault.name
+            deck.remove(fault)
+    order = sorted(by_moment, key=moments.ALL.index)
+    return Trial(strikes=tuple((by_moment[moment], moment) for moment in order), seed=seed)
 
 
 def needs_disks(trial: Trial) -> bool:
