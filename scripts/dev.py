@@ -48,8 +48,14 @@ def test(words: list[str]) -> int:
 
 
 def soak(words: list[str]) -> int:
-    """The long fault and fuzz series: every property with thousands of examples."""
-    return run("-m", "pytest", "-n", "2", "--hypothesis-profile", "soak", *words)
+    """The long series: faults on a running stack, then every property with thousands of examples.
+
+    Words go to the faults (`--help` lists them), those behind `--` to pytest.
+    """
+    split = words.index("--") if "--" in words else len(words)
+    broken = run("-m", "tests.faults", *words[:split])
+    fuzzed = run("-m", "pytest", "-n", "2", "--hypothesis-profile", "soak", *words[split + 1 :])
+    return broken or fuzzed
 
 
 def bench(words: list[str]) -> int:

@@ -57,7 +57,12 @@ def sender() -> Celery:
     app = make_app("winnow-sender")
     app.conf.update(
         task_publish_retry=False,
-        broker_transport_options={"socket_timeout": 3, "socket_connect_timeout": 2},
+        # without a word on retries a connection is tried for four more seconds, and a caller waits
+        broker_transport_options={
+            "socket_timeout": 3,
+            "socket_connect_timeout": 2,
+            "max_retries": 0,
+        },
     )
     return app
 

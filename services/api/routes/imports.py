@@ -32,12 +32,16 @@ router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["imports"])
 _reading = APIRouter(route_class=StrictRoute)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Upload:
-    """A received file and the hash of the request that brought it."""
+    """A received file and the hash of the request that brought it.
+
+    `committing` says that the request's transaction has nothing left to do but to commit.
+    """
 
     received: Received
     request_sha256: bytes
+    committing: bool = False
 
 
 async def get_upload(
@@ -45,7 +49,8 @@ async def get_upload(
 ) -> AsyncIterator[Upload]:
     """Yield the spooled file; it is removed unless the request's transaction commits.
 
-    No transaction is open while the body comes.
+    No transaction is open while the body comes. Where the answer to the commit is lost, the file
+    stays: the cleaning removes it if no import waits for it.
     """
     announced = Announced.read(
         request.headers,
@@ -77,10 +82,12 @@ async def get_upload(
         size=spooled.size,
         sha256=spooled.sha256,
     )
+    upload = Upload(received, hashlib.sha256(line + spooled.sha256).digest())
     try:
-        yield Upload(received, hashlib.sha256(line + spooled.sha256).digest())
+        yield upload
     except BaseException:
-        spool.remove(spooled.path)
+        if not upload.committing:
+            spool.remove(spooled.path)
         raise
 
 
@@ -124,8 +131,10 @@ def import_file(
     once = idempotency.begin(session, project, key, upload.request_sha256)
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     job = start_import(session, dataset, upload.received, request_id=request_id)
-    answer = JobAnswer.model_validate(describe_job(session, job))
-    return once.answer(202, answer, headers={"Location": f"/v1/jobs/{job.id}"})
+    body = JobAnswer.model_validate(describe_job(session, job))
+    answer = once.answer(202, body, headers={"Location": f"/v1/jobs/{job.id}"})
+    upload.committing = True
+    return answer
 
 
 @_reading.get("/imports")
