@@ -241,7 +241,13 @@ def test_health_names_each_dependency(api: Api) -> None:
     assert ready.status_code == 200
     assert ready.json() == {
         "status": "degraded",  # nothing listens on the LLM's port
-        "dependencies": {"postgres": "ok", "lists": "ok", "valkey": "ok", "llm": "away"},
+        "dependencies": {
+            "postgres": "ok",
+            "lists": "ok",
+            "valkey": "ok",
+            "llm": "away",
+            "scorer": "not configured",
+        },
     }
 
 

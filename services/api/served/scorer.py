@@ -42,9 +42,20 @@ class ScorerAwayError(UnavailableError):
 
 
 class Scorer:
-    """The scorer as this process sees it; any thread may ask. `clock` is for tests."""
+    """The scorer as this process sees it; any thread may ask.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    The arguments are for tests; left out, the settings say where it is and how long to wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        patience: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = settings().scorer_url if url is None else url
+        self._patience = settings().scorer_timeout_seconds if patience is None else patience
         self._clock = clock
         self._lock = Lock()
         self._room = BoundedSemaphore(AT_ONCE)
@@ -57,8 +68,7 @@ class Scorer:
 
         NotFoundError where the scorer sees no such dataset or model.
         """
-        patience = settings().scorer_timeout_seconds
-        patience += SECONDS_PER_QUESTION * (len(ask.questions) - 1)
+        patience = self._patience + SECONDS_PER_QUESTION * (len(ask.questions) - 1)
         reply = self._ask("/v1/recommend", ask, Reply, patience=patience)
         if len(reply.answers) != len(ask.questions):
             raise self._misunderstood("as many answers as questions")
@@ -66,12 +76,18 @@ class Scorer:
 
     def similar(self, ask: AskSimilar) -> SimilarReply:
         """Return what is like an item; errors as `recommend`, NotFoundError also for the item."""
-        patience = settings().scorer_timeout_seconds
-        return self._ask("/v1/similar", ask, SimilarReply, patience=patience)
+        return self._ask("/v1/similar", ask, SimilarReply, patience=self._patience)
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def health(self) -> Literal["ok", "away", "not configured"]:
         """Say whether it answers now."""
-        if not settings().scorer_url:
+        if not self._url:
             return "not configured"
         try:
             answer = self._connected().get("/health", timeout=1.0)
@@ -80,7 +96,7 @@ class Scorer:
         return "ok" if answer.status_code == httpx.codes.OK else "away"
 
     def _ask(self, path: str, ask: BaseModel, kind: type[Said], *, patience: float) -> Said:
-        if not settings().scorer_url:
+        if not self._url:
             raise ScorerAwayError
         with self._turn():
             try:
@@ -158,7 +174,7 @@ class Scorer:
             if self._client is None:
                 limits = httpx.Limits(max_connections=AT_ONCE + 1)
                 self._client = httpx.Client(
-                    base_url=settings().scorer_url,
+                    base_url=self._url,
                     limits=limits,
                     trust_env=False,
                     follow_redirects=False,

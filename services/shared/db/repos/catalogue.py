@@ -19,7 +19,7 @@ from services.shared.llm.cache_key import text_key
 SAMPLED = 1_000
 """Items whose attributes are named when a filter asks for one that there is not."""
 
-_NUMBER = "^-?[0-9]{1,300}([.][0-9]{1,300})?$"
+_NUMBER = "^-?[0-9]{1,100}([.][0-9]{1,100})?$"
 
 
 @dataclass(frozen=True)
