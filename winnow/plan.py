@@ -16,6 +16,7 @@ PRIVATE: Mapping[str, frozenset[str]] = {
     "WINNOW_OWNER_DATABASE_URL": frozenset({"migrations"}),
     "WINNOW_INGEST_DATABASE_URL": frozenset({"migrations", "api", "api-worker"}),
     "WINNOW_OPERATOR_KEY": frozenset({"api"}),
+    "WINNOW_SCORER_KEY": frozenset({"api", "scorer"}),
 }
 
 
@@ -59,6 +60,12 @@ SERVICES = (
     Service(name="api-worker", command=(*PYTHON, "services.api.worker")),
     Service(name="llm_worker", command=(*PYTHON, "services.llm_worker")),
     Service(name="trainer", command=(*PYTHON, "services.trainer")),
+    Service(
+        name="scorer",
+        command=(*PYTHON, "services.trainer.scorer"),
+        port="WINNOW_SCORER_PORT",
+        health="/health",
+    ),
 )
 
 
