@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from services.api.served import scorer as asking
+from services.shared.errors import NotFoundError
 from tests.scorer.world import World, client
 from tests.trainer.shop import N_ITEMS, item
 
@@ -108,18 +109,23 @@ def test_after_some_failures_nobody_waits_for_it_until_it_has_rested(world: Worl
     try:
         for _ in range(asking.FAILURES):
             with pytest.raises(asking.ScorerAwayError):
-                one._ask("/v1/recommend", _Ask(), _Ask, patience=5)
+                one._ask("/v1/recommend", _Ask(), _Ask, patience=5, missing=GONE)
         world.proxy.heal()
         with pytest.raises(asking.ScorerAwayError):
-            one._ask("/v1/recommend", _Ask(), _Ask, patience=5)
+            one._ask("/v1/recommend", _Ask(), _Ask, patience=5, missing=GONE)
         assert one._failures == asking.FAILURES  # not even tried
         now[0] += asking.REST_SECONDS
         with pytest.raises(asking.ScorerAwayError):
-            one._ask("/v1/recommend", _Ask(), _Ask, patience=5)  # tried: 422, so it is there
-        assert one._failures == 0
+            one._ask(
+                "/v1/recommend", _Ask(), _Ask, patience=5, missing=GONE
+            )  # tried: 422, so it is there
+        assert one._failures == 0  # tried, and refused with a 422: so it is there
     finally:
         one.close()
         world.heal()
+
+
+GONE = NotFoundError("thing", "x")
 
 
 class _Ask(asking.BaseModel):

@@ -16,7 +16,7 @@ from services.api.served.shelf import Lists
 from services.api.use_cases.read_filter import read_filter
 from services.shared.db.repos import catalogue
 from services.shared.db.session import unit_of_work
-from services.shared.errors import InvalidError, NotFoundError
+from services.shared.errors import InvalidError
 from services.shared.expression import Comparison
 from services.shared.scoring import Ask, AskSimilar, Entry, Likeness, Question, Strategy, Told
 from services.shared.toplists import TopLists
@@ -141,8 +141,6 @@ class OnDemand:
         )
         try:
             return self._scorer.recommend(ask).answers
-        except NotFoundError:  # deleted, or promoted away, within this very second
-            raise
         except ScorerAwayError:
             if not query.exclude_seen:
                 raise  # published lists hold unseen items only

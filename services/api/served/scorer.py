@@ -69,14 +69,16 @@ class Scorer:
         NotFoundError where the scorer sees no such dataset or model.
         """
         patience = self._patience + SECONDS_PER_QUESTION * (len(ask.questions) - 1)
-        reply = self._ask("/v1/recommend", ask, Reply, patience=patience)
+        gone = NotFoundError("model", ask.model_id)  # within this very second
+        reply = self._ask("/v1/recommend", ask, Reply, patience=patience, missing=gone)
         if len(reply.answers) != len(ask.questions):
             raise self._misunderstood("as many answers as questions")
         return reply
 
     def similar(self, ask: AskSimilar) -> SimilarReply:
         """Return what is like an item; errors as `recommend`, NotFoundError also for the item."""
-        return self._ask("/v1/similar", ask, SimilarReply, patience=self._patience)
+        unknown = NotFoundError("item with a vector", ask.item_id)
+        return self._ask("/v1/similar", ask, SimilarReply, patience=self._patience, missing=unknown)
 
     def close(self) -> None:
         """Close the connections."""
@@ -95,7 +97,15 @@ class Scorer:
             return "away"
         return "ok" if answer.status_code == httpx.codes.OK else "away"
 
-    def _ask(self, path: str, ask: BaseModel, kind: type[Said], *, patience: float) -> Said:
+    def _ask(
+        self,
+        path: str,
+        ask: BaseModel,
+        kind: type[Said],
+        *,
+        patience: float,
+        missing: NotFoundError,
+    ) -> Said:
         if not self._url:
             raise ScorerAwayError
         with self._turn():
@@ -104,6 +114,9 @@ class Scorer:
             except httpx.HTTPError as error:
                 self._failed(type(error).__name__)
                 raise ScorerAwayError from error
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                self._answered()
+                raise missing
             return self._read(answer, kind)
 
     def _post(self, path: str, ask: BaseModel, patience: float) -> httpx.Response:
@@ -121,9 +134,6 @@ class Scorer:
             return httpx.Response(answer.status_code, content=bytes(raw))
 
     def _read(self, answer: httpx.Response, kind: type[Said]) -> Said:
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            self._answered()
-            raise _missing(answer)
         if answer.status_code != httpx.codes.OK:
             # what it refuses it will refuse again, but it is there: only its own troubles count
             if answer.is_server_error or answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -189,13 +199,3 @@ def _headers() -> dict[str, str]:
         "Content-Type": "application/json",
         "X-Request-Id": str(known.get("request_id", "")),
     }
-
-
-def _missing(answer: httpx.Response) -> NotFoundError:
-    try:
-        detail = str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        detail = ""
-    error = NotFoundError("such thing", "")
-    error.detail = detail or "The scorer knows no such thing."
-    return error
