@@ -1,5 +1,8 @@
 """Puts the application together: what a request passes, from outside to the routes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp
 
@@ -35,6 +38,7 @@ def create_routes() -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         separate_input_output_schemas=False,
+        lifespan=_lifespan,
     )
     app.state.keyring = Keyring()
     app.state.pointers = Pointers()
@@ -66,6 +70,12 @@ def store() -> ArtifactStore:
     return ArtifactStore(
         settings().require("artifacts_url"), cache=spool / "artifacts" if spool else None
     )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.scorer.close()
 
 
 def _docs(request: Request) -> Response:

@@ -63,5 +63,6 @@ def test_it_lives_but_is_not_ready(get: object) -> None:
         "lists": "ok",
         "valkey": "away",
         "llm": "not configured",
+        "scorer": "not configured",
     }
     assert "127.0.0.1" not in ready.text

@@ -27,6 +27,14 @@ from tests.trainer.shop import N_ITEMS, N_USERS, Shop
 pytestmark = pytest.mark.stack
 
 
+PUBLISHED = {
+    *(f"{graph}.safetensors" for graph in ("raw", "denoised", "cold-raw", "cold-denoised")),
+    *("lists-raw.bin", "lists-denoised.bin"),
+    *("users.parquet", "items.parquet", "texts.safetensors"),
+}
+"""A model's files beside its card."""
+
+
 def _run_through(shop: Shop, run_id: UUID) -> None:
     for name in WAITS_FOR:
         if name is StageName.EMBED:
@@ -101,6 +109,8 @@ def _check_model(shop: Shop, run_id: UUID, model: Model) -> None:
         f"{kind}@{k}" for kind in ("recall", "ndcg") for k in (5, 10, 20)
     }
     assert card["ratings"] == {"rated": 300, "cached": 0}
+    assert set(card["cold"]["raw"]) == {"history", "user_text", "item_text"}
+    assert card["cold"]["denoised"]["user_text"]["held_out_cosine"] > 0.5
     # a taste is half of the items, of which a user has taken half: chance finds 10 of 28 in 20
     assert card["metrics"]["denoised"]["test"]["recall@10"] > 0.5
     pointer = shop.artifact(run_id, StageName.SNAPSHOT)
@@ -142,7 +152,7 @@ def test_a_second_run_of_one_seed_has_the_same_bytes_and_waits_for_promotion(sho
         job = jobs.get(session, second)
         assert job.result is not None
         assert job.result["served"] is False
-    assert len(_published(shop, first)) == 4
+    assert set(_published(shop, first)) == PUBLISHED
     assert _published(shop, first) == _published(shop, second)
 
 

@@ -19,7 +19,7 @@ from services.api.schemas.recommendations import (
     SimilarItems,
 )
 from services.api.served import Lists
-from services.api.served.query import Query
+from services.api.served.query import DEFAULT_K, Query
 from services.api.served.resolving import lists_of
 from services.api.strict import StrictRoute
 from services.api.use_cases.put_profiles import check_text
@@ -118,16 +118,17 @@ def similar_items(  # noqa: PLR0913 - the query's parameters
         Literal["collaborative", "semantic"],
         FromQuery(description="by who takes them, or by what their texts say"),
     ] = "collaborative",
-    k: K = 20,
+    k: Annotated[
+        int | None, FromQuery(ge=1, description="how many items at most; by default 20")
+    ] = None,
     filter: Filter = None,  # noqa: A002 - the query's name
     model: Model = None,
     graph: Graph = None,
 ) -> SimilarItems:
     """Return the items that are most like one."""
-    _check_k(k, "/query/k")
+    query = Query(k=_length(k, "/query/k"), graph=graph, filter=filter)
     lists = _lists(request, project, dataset, model)
-    query = lists.settled(Query(k=k, graph=graph, filter=filter))
-    found = request.app.state.on_demand.similar(project, lists, item_id, by, query)
+    found = request.app.state.on_demand.similar(project, lists, item_id, by, lists.settled(query))
     items = [
         SimilarItem(item_id=one.item_id, score=one.score, rank=rank)
         for rank, one in enumerate(found, 1)
@@ -138,9 +139,8 @@ def similar_items(  # noqa: PLR0913 - the query's parameters
 def _query(
     body: BatchOfUsers | Session, *, fresh: bool = False, include_new_items: bool = False
 ) -> Query:
-    _check_k(body.k, "/k")
     return Query(
-        k=body.k,
+        k=_length(body.k, "/k"),
         explain=body.explain,
         graph=body.graph,
         model_id=body.model,
@@ -151,12 +151,15 @@ def _query(
     )
 
 
-def _check_k(k: int, pointer: str) -> None:
+def _length(k: int | None, pointer: str) -> int:
     most = settings().list_length
+    if k is None:
+        return min(DEFAULT_K, most)
     if k > most:
         raise InvalidError(
             f"k is a number from 1 to {most}, the length of the published lists.", pointer=pointer
         )
+    return k
 
 
 def _lists(request: Request, project: UUID, dataset: str, model: UUID | None) -> Lists:

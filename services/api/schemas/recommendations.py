@@ -68,8 +68,8 @@ class ManyRecommendations(Answer):
 
 
 class _Wishes(Body):
-    k: int = Field(default=20, ge=1, examples=[20], strict=True)
-    """How many items at most; the longest list is the published lists' length."""
+    k: int | None = Field(default=None, ge=1, examples=[20], strict=True)
+    """How many items at most; null for 20. The published lists' length is the most."""
     exclude_seen: bool = Field(default=True, strict=True)
     """Leave out what they have."""
     filter: Filter | None = Field(default=None, examples=[FILTER])

@@ -42,9 +42,20 @@ class ScorerAwayError(UnavailableError):
 
 
 class Scorer:
-    """The scorer as this process sees it; any thread may ask. `clock` is for tests."""
+    """The scorer as this process sees it; any thread may ask.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    The arguments are for tests; left out, the settings say where it is and how long to wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        patience: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = settings().scorer_url if url is None else url
+        self._patience = settings().scorer_timeout_seconds if patience is None else patience
         self._clock = clock
         self._lock = Lock()
         self._room = BoundedSemaphore(AT_ONCE)
@@ -57,21 +68,28 @@ class Scorer:
 
         NotFoundError where the scorer sees no such dataset or model.
         """
-        patience = settings().scorer_timeout_seconds
-        patience += SECONDS_PER_QUESTION * (len(ask.questions) - 1)
-        reply = self._ask("/v1/recommend", ask, Reply, patience=patience)
+        patience = self._patience + SECONDS_PER_QUESTION * (len(ask.questions) - 1)
+        gone = NotFoundError("model", ask.model_id)  # within this very second
+        reply = self._ask("/v1/recommend", ask, Reply, patience=patience, missing=gone)
         if len(reply.answers) != len(ask.questions):
             raise self._misunderstood("as many answers as questions")
         return reply
 
     def similar(self, ask: AskSimilar) -> SimilarReply:
         """Return what is like an item; errors as `recommend`, NotFoundError also for the item."""
-        patience = settings().scorer_timeout_seconds
-        return self._ask("/v1/similar", ask, SimilarReply, patience=patience)
+        unknown = NotFoundError("item with a vector", ask.item_id)
+        return self._ask("/v1/similar", ask, SimilarReply, patience=self._patience, missing=unknown)
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
     def health(self) -> Literal["ok", "away", "not configured"]:
         """Say whether it answers now."""
-        if not settings().scorer_url:
+        if not self._url:
             return "not configured"
         try:
             answer = self._connected().get("/health", timeout=1.0)
@@ -79,8 +97,16 @@ class Scorer:
             return "away"
         return "ok" if answer.status_code == httpx.codes.OK else "away"
 
-    def _ask(self, path: str, ask: BaseModel, kind: type[Said], *, patience: float) -> Said:
-        if not settings().scorer_url:
+    def _ask(
+        self,
+        path: str,
+        ask: BaseModel,
+        kind: type[Said],
+        *,
+        patience: float,
+        missing: NotFoundError,
+    ) -> Said:
+        if not self._url:
             raise ScorerAwayError
         with self._turn():
             try:
@@ -88,6 +114,9 @@ class Scorer:
             except httpx.HTTPError as error:
                 self._failed(type(error).__name__)
                 raise ScorerAwayError from error
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                self._answered()
+                raise missing
             return self._read(answer, kind)
 
     def _post(self, path: str, ask: BaseModel, patience: float) -> httpx.Response:
@@ -105,9 +134,6 @@ class Scorer:
             return httpx.Response(answer.status_code, content=bytes(raw))
 
     def _read(self, answer: httpx.Response, kind: type[Said]) -> Said:
-        if answer.status_code == httpx.codes.NOT_FOUND:
-            self._answered()
-            raise _missing(answer)
         if answer.status_code != httpx.codes.OK:
             # what it refuses it will refuse again, but it is there: only its own troubles count
             if answer.is_server_error or answer.status_code == httpx.codes.UNAUTHORIZED:
@@ -158,7 +184,7 @@ class Scorer:
             if self._client is None:
                 limits = httpx.Limits(max_connections=AT_ONCE + 1)
                 self._client = httpx.Client(
-                    base_url=settings().scorer_url,
+                    base_url=self._url,
                     limits=limits,
                     trust_env=False,
                     follow_redirects=False,
@@ -173,13 +199,3 @@ def _headers() -> dict[str, str]:
         "Content-Type": "application/json",
         "X-Request-Id": str(known.get("request_id", "")),
     }
-
-
-def _missing(answer: httpx.Response) -> NotFoundError:
-    try:
-        detail = str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        detail = ""
-    error = NotFoundError("such thing", "")
-    error.detail = detail or "The scorer knows no such thing."
-    return error

@@ -83,7 +83,7 @@ class Scorer:
         )
         rows = zip(items.tolist(), scores.tolist(), strict=True)
         return SimilarReply(
-            items=tuple(Entry(item_id=shelf.ids[i], score=_short(s)) for i, s in rows)
+            items=tuple(Entry(item_id=shelf.name(i), score=_short(s)) for i, s in rows)
         )
 
     def _model(self, ask: Ask | AskSimilar) -> Servable:
@@ -107,7 +107,7 @@ class _Explained:
         reasons = self._reasons(person, items)
         return tuple(
             Entry(
-                item_id=self.shelf.ids[item],
+                item_id=self.shelf.name(item),
                 score=_short(score),
                 reasons=why,
                 new=item >= len(self.model.item_ids),
@@ -142,9 +142,8 @@ def _shelf(model: Servable, space: Space, arrived: Arrived | None) -> Shelf:
     to_items = space.maps.item_text
     if arrived is None or not arrived.ids or to_items is None:
         return Shelf(model.item_ids, space.items, model.people)
-    vectors = np.concatenate([space.items, to_items(arrived.texts)]).astype(np.float32)
-    nobody = np.zeros(len(arrived.ids), dtype=np.float32)
-    return Shelf((*model.item_ids, *arrived.ids), vectors, np.concatenate([model.people, nobody]))
+    vectors = to_items(arrived.texts).astype(np.float32)
+    return Shelf(model.item_ids, space.items, model.people, arrived.ids, vectors)
 
 
 class _Places:
@@ -153,7 +152,7 @@ class _Places:
     def __init__(self, model: Servable, shelf: Shelf) -> None:
         trained = len(model.item_ids)
         self._trained = model.item_at
-        self._new = {ident: trained + at for at, ident in enumerate(shelf.ids[trained:])}
+        self._new = {ident: trained + at for at, ident in enumerate(shelf.new_ids)}
 
     def of(self, idents: Sequence[str]) -> Ints:
         """Return the places of those that stand there."""

@@ -1,6 +1,6 @@
 """Exact top-K over all items, block by block; what is filtered is looked up down the ranking.
 
-Memory is O(BLOCK * items). A filter is asked of Postgres for the best items first, and for ever
+Memory is O(CELLS). A filter is asked of Postgres for the best items first, and for ever
 longer heads of the ranking until K of them satisfy it or there are no more.
 """
 
@@ -16,8 +16,11 @@ from services.shared.db.repos import catalogue
 from services.shared.db.session import unit_of_work
 from services.shared.expression import Comparison
 
-BLOCK = 64
-"""People scored at once."""
+CELLS = 4_000_000
+"""Scores at once: so many people times all items, and one person at least."""
+
+MOST_PEOPLE = 64
+"""Scored at once, however few the items are."""
 
 FIRST_HEAD, GROWTH = 256, 8
 """Items of a ranking that a filter is asked about at first, and how much more each next time."""
@@ -34,6 +37,16 @@ class Shelf:
     ids: Sequence[str]
     vectors: Floats  # (I, d)
     popularity: Floats  # (I,), for whom nothing is known of
+    new_ids: Sequence[str] = ()
+    new_vectors: Floats | None = None  # (m, d), beside the others: nothing of theirs is copied
+
+    def __len__(self) -> int:
+        return len(self.ids) + len(self.new_ids)
+
+    def name(self, at: int) -> str:
+        """Return the id of the item at this place; the new ones stand behind the trained."""
+        trained = len(self.ids)
+        return self.ids[at] if at < trained else self.new_ids[at - trained]
 
 
 @dataclass
@@ -75,21 +88,27 @@ def best(
         k: how many.
     """
     found: list[Ranked] = []
-    for start in range(0, len(people), BLOCK):
-        some = people[start : start + BLOCK]
+    size = min(MOST_PEOPLE, max(1, CELLS // max(len(shelf), 1)))
+    for start in range(0, len(people), size):
+        some = people[start : start + size]
         scores = _scores(some, shelf)
-        for row, items in enumerate(hidden[start : start + BLOCK]):
+        for row, items in enumerate(hidden[start : start + size]):
             scores[row, items] = -np.inf
         found += _ranked(scores, shelf, sieve, k)
     return found
 
 
 def _scores(people: Sequence[Floats | None], shelf: Shelf) -> Floats:
-    scores = np.tile(shelf.popularity, (len(people), 1))  # (b, I)
+    trained = len(shelf.ids)
+    scores = np.zeros((len(people), len(shelf)), dtype=np.float32)
     known = [row for row, vector in enumerate(people) if vector is not None]
+    others = [row for row, vector in enumerate(people) if vector is None]
+    scores[others, :trained] = shelf.popularity
     if known:
         vectors = np.stack([vector for vector in people if vector is not None])
-        scores[known] = vectors @ shelf.vectors.T
+        scores[known, :trained] = vectors @ shelf.vectors.T
+        if shelf.new_vectors is not None:
+            scores[known, trained:] = vectors @ shelf.new_vectors.T
     return scores
 
 
@@ -100,12 +119,13 @@ def _ranked(scores: Floats, shelf: Shelf, sieve: Sieve, k: int) -> list[Ranked]:
 
 
 def _sifted(scores: Floats, shelf: Shelf, sieve: Sieve, k: int) -> Ranked:
-    head, total = max(FIRST_HEAD, 2 * k), len(shelf.ids)
+    head, total = max(FIRST_HEAD, 2 * k), len(shelf)
     while True:
         items, values = top_k(scores[None], min(head, total))
         items, values = _present(items[0], values[0])
-        kept = sieve.kept([shelf.ids[item] for item in items.tolist()])
-        good = np.array([shelf.ids[item] in kept for item in items.tolist()], dtype=np.bool_)
+        names = [shelf.name(item) for item in items.tolist()]
+        kept = sieve.kept(names)
+        good = np.array([name in kept for name in names], dtype=np.bool_)
         if good.sum() >= k or head >= total:
             return items[good][:k], values[good][:k]
         head *= GROWTH

@@ -19,7 +19,9 @@ from services.shared.llm.cache_key import text_key
 SAMPLED = 1_000
 """Items whose attributes are named when a filter asks for one that there is not."""
 
-_NUMBER = "^-?[0-9]{1,300}([.][0-9]{1,300})?$"
+_CHUNK = 5_000  # ids per query
+
+_NUMBER = "^-?[0-9]{1,100}([.][0-9]{1,100})?$"
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,16 @@ def matching(
     A number is compared as one, also where it was uploaded as text; `=` holds for a list that
     contains the operand.
     """
-    query = select(Item.id).where(
-        Item.dataset_id == dataset_id,
-        Item.id.in_(idents),
-        *(_holds(clause) for clause in clauses),
-    )
-    return frozenset(session.scalars(query))
+    asked, kept = list(idents), set[str]()
+    conditions = [_holds(clause) for clause in clauses]
+    for start in range(0, len(asked), _CHUNK):
+        query = select(Item.id).where(
+            Item.dataset_id == dataset_id,
+            Item.id.in_(asked[start : start + _CHUNK]),
+            *conditions,
+        )
+        kept.update(session.scalars(query))
+    return frozenset(kept)
 
 
 def has_attribute(session: Session, dataset_id: UUID, name: str) -> bool:
