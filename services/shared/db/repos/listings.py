@@ -92,16 +92,6 @@ def stages_of(session: Session, run_ids: Collection[UUID]) -> dict[UUID, list[St
     return found
 
 
-def stage_seconds(session: Session, dataset_id: UUID) -> dict[str, float]:
-    """Return what each stage of the dataset's newest finished run took."""
-    run_id = newest_succeeded(session, dataset_id)
-    took = Stage.finished_at - Stage.started_at
-    query = select(Stage.name, func.extract("epoch", took).label("seconds")).where(
-        Stage.run_id == run_id, took.is_not(None)
-    )
-    return {} if run_id is None else {r.name: float(r.seconds) for r in session.execute(query)}
-
-
 def unended_jobs(session: Session, dataset_id: UUID) -> list[Job]:
     """Return a dataset's jobs that have not ended, locked."""
     query = select(Job).where(Job.dataset_id == dataset_id, Job.state.not_in(ENDED))
