@@ -23,8 +23,6 @@ from services.api.served.query import Query, read_query
 from services.shared.errors import InvalidError, NotFoundError, UnavailableError, WinnowError
 
 _PATH = re.compile(r"/v1/datasets/([^/]+)/recommendations/([^/]+)")
-ANSWERED_BY = {word: ANSWERED.labels(word) for word in ("model", "popular")}
-UNCHANGED = ANSWERED.labels("unchanged")
 _HEAD = (
     '{"recommendation_id":"%s","model_id":"%s","dataset_version":%d,'
     '"strategy":"%s","fallback":%s,"items":['
@@ -66,7 +64,7 @@ class Hot:
         ident = recommendation_id(lists.model.model_id, user_id, query)
         headers = [(b"etag", b'"%s"' % ident.encode()), (b"cache-control", b"private, no-cache")]
         if _matches(scope, ident):
-            UNCHANGED.inc()
+            ANSWERED["unchanged"] += 1
             return 304, headers, b""
         body = render(lists, user_id, query, ident)
         headers += [
@@ -104,7 +102,7 @@ def render(lists: Lists, user_id: str, query: Query, ident: str) -> bytes:
     if items is None:
         items = graph.popular(query.k, explain=query.explain)
         strategy, fallback = "popular", '"popular"'
-    ANSWERED_BY[strategy].inc()
+    ANSWERED[strategy] += 1
     head = _HEAD % (ident, model.model_id, model.dataset_version, strategy, fallback)
     return head.encode() + items + b"]}"
 
