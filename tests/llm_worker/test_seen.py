@@ -27,8 +27,12 @@ def test_a_worker_counts_its_calls_flushes_and_tasks_and_tells_that_it_is_there(
     run_id = shelf.start_run(pairs=PAIRS)
     with running(worker / "worker.log"), presence.connect() as valkey:
         broker.send(broker.Message(Task.RATE, str(run_id), str(shelf.project_id), None))
-        until(lambda: shelf.stage(run_id, StageName.RATE).state == "succeeded", sweeping=True)
-        until(lambda: Queue.RATE not in presence.missing(valkey))
+        until(
+            lambda: shelf.stage(run_id, StageName.RATE).state == "succeeded",
+            seconds=120,
+            sweeping=True,
+        )
+        until(lambda: Queue.RATE not in presence.missing(valkey), seconds=120)
         url = f"http://127.0.0.1:{free_port + OFFSETS['llm_worker']}/metrics"
         text = httpx.get(url, trust_env=False).text
         valkey.delete("winnow:taken:rate")
