@@ -174,7 +174,39 @@ REVOKE ALL ON FUNCTION workload() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION workload() TO winnow_app;
 """
 
+# What stages took lately, in any project, for the first estimate of a new one: numbers and the
+# LLM's name; no id, no name, and figures without what is nested or a text.
+RECENT = """
+CREATE FUNCTION recent_stages(p_runs integer)
+RETURNS TABLE (run bigint, llm text, name text, seconds double precision, figures jsonb)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH lately AS (
+        SELECT j.id, row_number() OVER (ORDER BY j.created_at DESC) AS place FROM jobs j
+        WHERE j.kind = 'run' AND j.state = 'succeeded' ORDER BY j.created_at DESC LIMIT p_runs)
+    SELECT l.place, r.llm, s.name, extract(epoch FROM s.finished_at - s.started_at),
+           coalesce((SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each(s.figures) f
+                     WHERE jsonb_typeof(f.value) = 'number'), '{}')
+    FROM lately l JOIN runs r ON r.id = l.id JOIN stages s ON s.run_id = l.id
+    WHERE s.finished_at > s.started_at
+$$;
+REVOKE ALL ON FUNCTION recent_stages(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION recent_stages(integer) TO winnow_app;
+CREATE FUNCTION recent_imports(p_kind text, p_jobs integer)
+RETURNS TABLE (size_bytes bigint, seconds double precision)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT i.size_bytes, extract(epoch FROM lately.finished_at - lately.started_at) FROM (
+        SELECT j.id, j.started_at, j.finished_at FROM jobs j
+        WHERE j.kind = 'import' AND j.state = 'succeeded' AND j.finished_at > j.started_at
+        ORDER BY j.created_at DESC LIMIT p_jobs) lately
+    JOIN imports i ON i.id = lately.id WHERE i.kind = p_kind AND i.size_bytes > 0
+$$;
+REVOKE ALL ON FUNCTION recent_imports(text, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION recent_imports(text, integer) TO winnow_app;
+"""
+
 FUNCTIONS = (
+    "recent_imports(text, integer)",
+    "recent_stages(integer)",
     "workload()",
     "usage_totals()",
     "note_dead_batch()",
@@ -211,6 +243,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("job_id", "seq", name=op.f("pk_job_events")),
     )
+    op.add_column(
+        "stages",
+        sa.Column("marks", postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False),
+    )
     op.create_index("ix_jobs_kind_state_created_at", "jobs", ["kind", "state", "created_at"])
     op.create_index(
         "ix_stages_active",
@@ -218,7 +254,7 @@ def upgrade() -> None:
         ["state"],
         postgresql_where=sa.text("state IN ('ready', 'running')"),
     )
-    for definition in (POLICE, SMALL, ADD, JOB, STAGE, BATCH, TOTALS, WORKLOAD):
+    for definition in (POLICE, SMALL, ADD, JOB, STAGE, BATCH, TOTALS, WORKLOAD, RECENT):
         op.execute(definition)
 
 
@@ -231,4 +267,5 @@ def downgrade() -> None:
     op.execute("DROP SCHEMA totals CASCADE")
     op.drop_index("ix_stages_active", "stages")
     op.drop_index("ix_jobs_kind_state_created_at", "jobs")
+    op.drop_column("stages", "marks")
     op.drop_table("job_events")

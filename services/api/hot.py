@@ -6,7 +6,6 @@ no list can say, is answered on a thread: `served/on_demand.py`.
 """
 
 import re
-from typing import get_args
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -22,11 +21,9 @@ from services.api.served.on_demand import List, recommendation_id
 from services.api.served.pointers import model_of
 from services.api.served.query import Query, read_query
 from services.shared.errors import InvalidError, NotFoundError, UnavailableError, WinnowError
-from services.shared.scoring import Graph, Strategy
+from services.shared.scoring import Graph
 
 _PATH = re.compile(r"/v1/datasets/([^/]+)/recommendations/([^/]+)")
-ANSWERED_BY = {word: ANSWERED.labels(word) for word in get_args(Strategy)}
-UNCHANGED = ANSWERED.labels("unchanged")
 _HEAD = (
     '{"recommendation_id":"%s","model_id":"%s","dataset_version":%d,'
     '"strategy":"%s","fallback":%s,"items":['
@@ -118,14 +115,14 @@ def render(lists: Lists, user_id: str, query: Query, ident: str) -> bytes | None
     items = lists.of(query).fragment(user_id, query.k, explain=query.explain)
     if items is None:
         return None
-    ANSWERED_BY["model"].inc()
+    ANSWERED["model"] += 1
     head = _HEAD % (ident, model.model_id, model.dataset_version, "model", "null")
     return head.encode() + items + b"]}"
 
 
 def written(lists: Lists, found: List) -> bytes:
     """Return the bytes of an answer that was made on demand."""
-    ANSWERED_BY[found.strategy].inc()
+    ANSWERED[found.strategy] += 1
     fallback = "null" if found.fallback is None else f'"{found.fallback}"'
     model, ident = lists.model, found.recommendation_id
     head = _HEAD % (ident, model.model_id, model.dataset_version, found.strategy, fallback)
@@ -133,7 +130,7 @@ def written(lists: Lists, found: List) -> bytes:
 
 
 def _unchanged(ident: str) -> Answer:
-    UNCHANGED.inc()
+    ANSWERED["unchanged"] += 1
     return 304, _headers(ident), b""
 
 

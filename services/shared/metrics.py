@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from threading import Lock
 
 from celery.signals import task_postrun, task_prerun
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import generate_latest, start_http_server
 
 from services.shared.log import get_logger
@@ -17,6 +24,8 @@ from services.shared.queues import Task
 from services.shared.settings import settings
 
 log = get_logger(__name__)
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library's; a second line for each that nobody reads
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

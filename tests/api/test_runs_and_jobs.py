@@ -8,16 +8,18 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text
+from sqlalchemy.orm import Session
 
 from services.api.use_cases import check_extent
 from services.api.use_cases.check_run import check_budget
+from services.shared.db.repos import jobs, stages
 from services.shared.db.session import unit_of_work
 from services.shared.errors import InvalidError
 from services.shared.llm.budget import DEFAULT_PRICES, Budget
-from services.shared.stages import WAITS_FOR
+from services.shared.stages import WAITS_FOR, StageName
 from services.trainer.snapshot import figures
-from tests.api.conftest import Tenant
+from tests.api.conftest import Api, Tenant
 from tests.api.rows import add_run, add_usage, set_stage
 
 pytestmark = pytest.mark.stack
@@ -250,6 +252,43 @@ def test_time_left_is_null_until_every_stage_is_known_then_the_longest_path(
     assert job["eta_seconds"] == pytest.approx(60 + 8 * 10, abs=3)
     assert job["stage"] == "snapshot"
     assert job["stages"][0]["seconds"] == pytest.approx(20, abs=2)
+
+
+def test_a_first_run_is_told_by_another_projects_run_and_shows_nothing_else_of_it(
+    api: Api, tenant: Tenant, client: httpx.Client
+) -> None:
+    other = api.project()
+    before = add_run(other.id, UUID(other.dataset("theirs")), state="succeeded")
+    sizes = {"rows": 10, "train": 7, "users": 5, "items": 4}
+    counted = {
+        "snapshot": {**sizes, "degrees": {"max": 4}},
+        "embed": {"embedded": 9},
+        "candidates": {"pairs": 5},
+        "rate": {"calls": 10, "cached": 0},
+        "train": {"epochs": 12},
+        "train_raw": {"epochs": 12},
+    }
+    for name in WAITS_FOR:
+        told = {"state": "succeeded", "seconds": 10, "figures": counted.get(name.value, {})}
+        set_stage(other.id, before, name, **told, finished_at=func.now())
+    run = add_run(tenant.id, UUID(tenant.dataset("first")))
+    assert client.get(f"/v1/jobs/{run}").json()["eta_basis"].startswith("Unknown: no ended run")
+    with unit_of_work(tenant.id) as session:
+        stages.finish(session, _claimed(session, run), {**sizes})
+    job = client.get(f"/v1/jobs/{run}").json()
+    assert job["eta_seconds"] > 0
+    assert "runs of other datasets" in job["eta_basis"]
+    assert str(before) not in str(job)
+    with unit_of_work(tenant.id) as session:
+        jobs.end(session, run, "succeeded")
+    ended = client.get(f"/v1/jobs/{run}").json()
+    assert (ended["eta_seconds"], ended["eta_basis"]) == (None, None)
+
+
+def _claimed(session: Session, run: UUID) -> stages.StageLease:
+    lease = stages.claim(session, run, StageName.SNAPSHOT)
+    assert lease is not None
+    return lease
 
 
 def test_a_parked_stage_is_described_though_its_lease_never_ends(

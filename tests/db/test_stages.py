@@ -9,6 +9,7 @@ from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Job
 from services.shared.errors import LeaseLostError
 from services.shared.queues import Task
+from services.shared.rates import pace
 from services.shared.stages import WAITS_FOR, StageName, startable
 from tests.db.conftest import make_dataset, make_project, make_run
 
@@ -141,3 +142,20 @@ def test_a_parked_stage_is_read_though_its_lease_never_ends() -> None:
         assert stages.of_run(session, run_id)[0].state == "running"
         assert stages.parked(session, run_id, StageName.SNAPSHOT) == lease
         assert stages.claim(session, run_id, StageName.SNAPSHOT) is None
+
+
+def test_each_report_leaves_a_mark_of_the_moment_for_the_pace() -> None:
+    project = make_project("p")
+    run_id = make_run(project, make_dataset(project))
+    with unit_of_work(project) as session:
+        lease = stages.claim(session, run_id, StageName.SNAPSHOT)
+    assert lease is not None
+    for completed in (1, 2, 3):
+        with unit_of_work(project) as session:
+            counts = {"total": 9, "completed": completed, "failed": 0, "cached": 0}
+            stages.report(session, lease, counts)
+    with unit_of_work(project) as session:
+        stage = stages.of_run(session, run_id)[0]
+    assert stage.progress["completed"] == 3
+    assert [mark[1:] for mark in stage.marks] == [[1, 0], [3, 0]]
+    assert pace(stage.marks) is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from winnow.bookshop.files import TRUTH, UPLOADED, write_shop
-from winnow.bookshop.shop import make_shop
+from winnow.bookshop.shop import DEFAULT_READERS, make_shop
 from winnow.demo.convert import csv_of_parquet, ndjson_of_jsonl, packed, titles_of
 from winnow.demo.failures import DemoError
 
@@ -52,9 +52,9 @@ class Source:
     budget_pairs: int
 
 
-def bookshop(folder: Path, *, seed: int) -> Source:
+def bookshop(folder: Path, *, seed: int, readers: int = DEFAULT_READERS) -> Source:
     """Generate the bookshop into a folder and return it as a source."""
-    write_shop(make_shop(seed), folder, seed=seed)
+    write_shop(make_shop(seed, readers=readers), folder, seed=seed)
     types = {"users": NDJSON, "items": NDJSON, "interactions": CSV}
     return Source(
         name=f"bookshop (seed {seed})",

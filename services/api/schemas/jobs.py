@@ -107,6 +107,8 @@ class JobAnswer(Answer):
     progress: Progress
     eta_seconds: float | None = Field(examples=[95.0])
     """Null where nobody knows."""
+    eta_basis: str | None = Field(examples=["From this run's own pace."])
+    """What the estimate rests on, or why there is none; null once the job has ended."""
     usage: UsageAnswer
     error: dict[str, Any] | None = Field(examples=[None])
     result: dict[str, Any] | None = Field(examples=[None])

@@ -1,6 +1,6 @@
 """Say how a job stands: its stages, what it spent, how long it will take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services.api.use_cases.estimate_eta import by_rate, run_eta
+from services.api.use_cases.estimate_eta import Eta, History, by_rate, import_eta, run_eta
 from services.shared.clock import utc_now
-from services.shared.db.repos import listings, spending
+from services.shared.db.repos import history, listings, spending
 from services.shared.db.repos.spending import Spent
-from services.shared.db.tables import Job, Stage
+from services.shared.db.tables import Import, Job, Run, Stage
 from services.shared.llm.budget import DEFAULT_PRICES, Tokens
 
 
@@ -68,6 +68,7 @@ class JobView:
     finished_at: datetime | None
     progress: dict[str, Any]
     eta_seconds: float | None
+    eta_basis: str | None
     usage: Spending
     error: dict[str, Any] | None
     result: dict[str, Any] | None
@@ -75,17 +76,16 @@ class JobView:
 
 
 def describe_jobs(session: Session, jobs: Sequence[Job]) -> list[JobView]:
-    """Return the jobs' views, with two queries for all of them."""
+    """Return the jobs' views, with two queries for all of them and a few for each that goes on."""
     runs = [job.id for job in jobs if job.kind == "run"]
     stages = listings.stages_of(session, runs)
     spent = spending.of_runs(session, runs)
-    histories = _histories(session, jobs)
     return [
         _view(
             job,
             stages.get(job.id, []),
             [part for part in spent if part.run_id == job.id],
-            histories.get(job.dataset_id, {}),
+            _eta(session, job, stages.get(job.id, []), None),
         )
         for job in jobs
     ]
@@ -96,17 +96,30 @@ def describe_job(session: Session, job: Job) -> JobView:
     return describe_jobs(session, [job])[0]
 
 
-def describe_progress(session: Session, job: Job) -> dict[str, Any]:
-    """Return how far the job is, as its view says it, without what it spent: that is a sum."""
+def describe_progress(session: Session, job: Job, past: History | None = None) -> dict[str, Any]:
+    """Return how far the job is, as its view says it, without what it spent: that is a sum.
+
+    `past` is what `history_of` said lately, for who asks often.
+    """
     stages = listings.stages_of(session, [job.id]).get(job.id, [])
-    history = _histories(session, [job]).get(job.dataset_id, {})
-    view = _view(job, stages, [], history)
+    view = _view(job, stages, [], _eta(session, job, stages, past))
     return {
         "state": view.state,
         "stage": view.stage,
         "progress": view.progress,
         "eta_seconds": view.eta_seconds,
     }
+
+
+def history_of(session: Session, job: Job) -> History:
+    """Return the ground on which a run's time is estimated."""
+    if job.dataset_id is None:
+        return History()
+    return History(
+        dataset=history.of_dataset(session, job.dataset_id),
+        anywhere=history.anywhere(session),
+        uploaded=history.uploaded(session, job.dataset_id),
+    )
 
 
 def price(spent: Sequence[Spent]) -> Spending:
@@ -124,17 +137,27 @@ def price(spent: Sequence[Spent]) -> Spending:
     )
 
 
-def _view(
-    job: Job, stages: Sequence[Stage], spent: Sequence[Spent], history: Mapping[str, float]
-) -> JobView:
+def _eta(session: Session, job: Job, stages: Sequence[Stage], past: History | None) -> Eta | None:
+    """Return the time that is left; None for a job that has ended."""
+    now = utc_now()
+    if job.finished_at is not None:
+        return None
+    if job.state == "paused":
+        return Eta(None, "Unknown: the job is paused.")
+    if job.kind == "run":
+        run = session.get_one(Run, job.id)
+        return run_eta(run, stages, past or history_of(session, job), now)
+    row = session.get(Import, job.id) if job.kind == "import" else None
+    if row is not None:
+        return import_eta(row.size_bytes, history.imports(session, row.kind), job.started_at, now)
+    return Eta(by_rate(job.progress, job.started_at, now), "From its own pace.")
+
+
+def _view(job: Job, stages: Sequence[Stage], spent: Sequence[Spent], eta: Eta | None) -> JobView:
     now = utc_now()
     active = [stage for stage in stages if stage.state == "running"]
     active += [stage for stage in stages if stage.state == "ready"]
     rate = next((stage for stage in stages if stage.name == "rate"), None)
-    eta = None
-    if job.finished_at is None:
-        by_stages = run_eta(stages, history, now) if job.kind == "run" else None
-        eta = by_stages if job.kind == "run" else by_rate(job.progress, job.started_at, now)
     return JobView(
         id=job.id,
         kind=job.kind,
@@ -146,7 +169,8 @@ def _view(
         started_at=job.started_at,
         finished_at=job.finished_at,
         progress=job.progress if rate is None else rate.progress,
-        eta_seconds=eta,
+        eta_seconds=eta.seconds if eta else None,
+        eta_basis=eta.basis if eta else None,
         usage=price(spent),
         error=job.error,
         result=job.result,
@@ -181,15 +205,6 @@ def _stage(stage: Stage, now: datetime) -> StageView:
         figures=stage.figures,
         error=stage.error,
     )
-
-
-def _histories(session: Session, jobs: Sequence[Job]) -> dict[UUID | None, Mapping[str, float]]:
-    waiting = {job.dataset_id for job in jobs if job.kind == "run" and job.finished_at is None}
-    return {
-        dataset_id: listings.stage_seconds(session, dataset_id)
-        for dataset_id in waiting
-        if dataset_id is not None
-    }
 
 
 def _links(job: Job) -> dict[str, str]:

@@ -1,28 +1,86 @@
-"""How long a job will still take, from its own rates and from the dataset's last run."""
+"""How long a job will still take: by its own rates, its dataset's past, and everybody's.
 
-from collections.abc import Mapping, Sequence
+A stage that runs and counts tells by the pace of the last minute, so that neither a pause nor a
+slow beginning weighs for ever. Any other is planned from stages of its name that have ended: what
+they took, scaled by how much they had to do, first those of the same dataset. Where nothing tells,
+nothing is said.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from statistics import median
 
-from services.shared.db.tables import Stage
+from services.api.use_cases.stage_work import WORK, Size, expected, of_past
+from services.shared.db.repos.history import Past
+from services.shared.db.tables import Run, Stage
+from services.shared.rates import Pace, pace
 from services.shared.stages import WAITS_FOR, StageName
 
-Seconds = Mapping[str, float]
+START_SECONDS = {StageName.EMBED: 0.5, StageName.RATE: 1.0}
+STAGE_START_SECONDS = 2.0
+"""Of a stage's time this much is its process: it does not grow with the work."""
+
+NEAREST = 3
+"""As many past stages, the nearest in size, are asked; the middle one's word is taken."""
+
+MOST_CORRECTED = 3.0
+"""This machine may be so much slower or faster than it was; more is taken for chance."""
+
+SILENT_SECONDS = 60.0
+"""After which rates of calls no longer stand: the endpoint is away, or nobody works."""
+
+OVERDUE_SHARE = 0.1
+"""What is left, of the time it has run, of a stage that should have ended by now."""
+
+EARLY_SHARE = 0.25
+"""Of the calls: before it the share that the cache answers is not yet known."""
+
+BY_CALLS = frozenset({StageName.EMBED, StageName.RATE})
 
 
-def run_eta(stages: Sequence[Stage], history: Seconds, now: datetime) -> float | None:
-    """Return the seconds along the longest path of what is left; None where a stage is unknown.
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What has ended before: of this dataset, and anywhere; both newest first."""
 
-    A running stage tells by its progress, a waiting one (and a running one without counts) by
-    what it took in `history`, the stages of the dataset's last finished run.
-    """
-    left = {stage.name: _left(stage, history, now) for stage in stages}
-    if not left or any(seconds is None for seconds in left.values()):
-        return None
-    return longest({name: seconds or 0.0 for name, seconds in left.items()})
+    dataset: Sequence[Past] = ()
+    anywhere: Sequence[Past] = ()
+    uploaded: Mapping[str, int] = field(default_factory=dict)
 
 
-def longest(seconds: Seconds) -> float:
+@dataclass(frozen=True)
+class Eta:
+    """Seconds that are left, None where nobody knows, and in a sentence why so."""
+
+    seconds: float | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A stage of the past."""
+
+    seconds: float
+    work: float | None
+    llm: str
+
+
+def run_eta(run: Run, stages: Sequence[Stage], history: History, now: datetime) -> Eta:
+    """Return the seconds along the longest path of what is left."""
+    size = expected(run, stages, history.dataset, history.uploaded)
+    plan = _plan(run, stages, size, history)
+    left = {StageName(stage.name): _left(stage, plan, now) for stage in stages}
+    unknown = [name for name, seconds in left.items() if seconds is None]
+    if unknown or not left:
+        return Eta(None, _why_unknown(unknown, stages, now))
+    waiting = any(stage.finished_at is None and stage.state != "running" for stage in stages)
+    seconds = longest({name.value: some or 0.0 for name, some in left.items()})
+    return Eta(round(seconds, 1), _basis(history, waiting=waiting))
+
+
+def longest(seconds: Mapping[str, float]) -> float:
     """Return the seconds along the longest path of the stage graph; a stage left out takes none."""
 
     @cache
@@ -30,7 +88,7 @@ def longest(seconds: Seconds) -> float:
         before = max((end(needed) for needed in WAITS_FOR[name]), default=0.0)
         return before + seconds.get(name.value, 0.0)
 
-    return round(max(end(name) for name in WAITS_FOR), 1)
+    return max(end(name) for name in WAITS_FOR)
 
 
 def by_rate(
@@ -45,11 +103,137 @@ def by_rate(
     return round((now - started_at).total_seconds() / completed * (total - completed), 1)
 
 
-def _left(stage: Stage, history: Seconds, now: datetime) -> float | None:
+def import_eta(
+    size_bytes: int, past: Sequence[tuple[int, float]], started_at: datetime | None, now: datetime
+) -> Eta:
+    """Return what is left of an import by the bytes per second of earlier ones of its kind."""
+    if not past:
+        return Eta(None, "Unknown: no import of this kind has ended here yet.")
+    seen = [_Seen(seconds, float(size), "") for size, seconds in past]
+    whole = _scaled(seen, float(size_bytes), start=STAGE_START_SECONDS)
+    elapsed = 0.0 if started_at is None else (now - started_at).total_seconds()
+    return Eta(round(_remaining(whole or 0.0, elapsed), 1), "From earlier imports, by bytes.")
+
+
+def _plan(
+    run: Run, stages: Sequence[Stage], size: Size, history: History
+) -> dict[StageName, float | None]:
+    """Return what each stage should take, corrected by how the ended ones did on this machine."""
+    plain = {name: _planned(name, run, size, history) for name in WORK}
+    pairs = [
+        ((stage.finished_at - stage.started_at).total_seconds(), plain[StageName(stage.name)])
+        for stage in stages
+        if stage.finished_at is not None
+        and stage.started_at is not None
+        and StageName(stage.name) not in BY_CALLS
+    ]
+    compared = [(took, told) for took, told in pairs if told]
+    if not compared:
+        return plain
+    ratio = sum(took for took, _ in compared) / sum(told for _, told in compared)
+    slower = min(max(ratio, 1 / MOST_CORRECTED), MOST_CORRECTED)
+    return {
+        name: told if told is None or name in BY_CALLS else told * slower
+        for name, told in plain.items()
+    }
+
+
+def _planned(name: StageName, run: Run, size: Size, history: History) -> float | None:
+    work = WORK[name](size)
+    start = START_SECONDS.get(name, STAGE_START_SECONDS)
+    for pasts in (history.dataset, history.anywhere):
+        seen = list(_seen(name, pasts))
+        if name is StageName.RATE:
+            seen = [one for one in seen if one.llm == run.llm] or seen
+        told = _scaled(seen, work, start=start)
+        if told is not None:
+            return told
+        if pasts is history.dataset and seen:  # of the same data, though nobody counted it
+            return seen[0].seconds
+    return None
+
+
+def _seen(name: StageName, pasts: Sequence[Past]) -> Iterable[_Seen]:
+    for past in pasts:
+        took = past.stages.get(name.value)
+        if took is not None:
+            yield _Seen(took.seconds, WORK[name](of_past(past)), past.llm)
+
+
+def _scaled(seen: Sequence[_Seen], work: float | None, *, start: float) -> float | None:
+    """Return the middle of what the nearest in size say; None without any, or without a size."""
+    if work is None:
+        return None
+    sized = [(one, one.work) for one in seen if one.work is not None]
+    near = sorted(sized, key=lambda pair: abs(math.log((work + 1) / (pair[1] + 1))))[:NEAREST]
+    if not near:
+        return None
+    told = []
+    for one, had in near:
+        fixed = min(start, one.seconds)
+        growing = one.seconds - fixed
+        told.append(fixed + (growing * work / had if had else 0.0))
+    return median(told)
+
+
+def _left(stage: Stage, plan: Mapping[StageName, float | None], now: datetime) -> float | None:
     if stage.finished_at is not None:
         return 0.0
-    told = by_rate(stage.progress, stage.started_at, now) if stage.state == "running" else None
-    if told is not None or stage.name not in history:
+    name = StageName(stage.name)
+    planned = plan[name]
+    if stage.state != "running" or stage.started_at is None:
+        return planned
+    if _is_silent(stage, now):
+        return None
+    told = _by_pace(stage, planned, now)
+    if told is not None or planned is None:
         return told
-    elapsed = 0.0 if stage.started_at is None else (now - stage.started_at).total_seconds()
-    return max(0.0, history[stage.name] - elapsed)
+    return _remaining(planned, (now - stage.started_at).total_seconds())
+
+
+def _by_pace(stage: Stage, planned: float | None, now: datetime) -> float | None:
+    """Return what the stage's own counts say; None where it has none yet."""
+    total, completed = stage.progress.get("total") or 0, stage.progress.get("completed") or 0
+    if not 0 < completed <= total:
+        return None
+    going = pace(stage.marks or ())
+    if going is None:
+        by_plan = planned is not None and bool(stage.marks)
+        share = (total - completed) / total
+        return planned * share if by_plan else by_rate(stage.progress, stage.started_at, now)  # type: ignore[operator] # by_plan says that it is there
+    seconds = _at_pace(going, stage.progress, total - completed, completed / total)
+    return max(0.0, seconds - max(0.0, now.timestamp() - going.until))
+
+
+def _at_pace(going: Pace, progress: Mapping[str, int], left: int, share: float) -> float:
+    if share < EARLY_SHARE or not going.asked:
+        return left * going.seconds / going.completed
+    asked = 1 - (progress.get("cached") or 0) / progress["completed"]
+    return left * asked * going.seconds / going.asked
+
+
+def _is_silent(stage: Stage, now: datetime) -> bool:
+    """Say whether calls that were counted have stopped coming."""
+    marks = stage.marks or []
+    by_calls = StageName(stage.name) in BY_CALLS and bool(marks)
+    return by_calls and now.timestamp() - marks[-1][0] > SILENT_SECONDS
+
+
+def _remaining(whole: float, elapsed: float) -> float:
+    return max(whole - elapsed, OVERDUE_SHARE * elapsed)
+
+
+def _why_unknown(unknown: Sequence[StageName], stages: Sequence[Stage], now: datetime) -> str:
+    if any(stage.state == "running" and _is_silent(stage, now) for stage in stages):
+        return "Unknown: no call was answered for a minute."
+    if not unknown:
+        return "Unknown: the job has no stages."
+    return f"Unknown: no ended run tells yet what the stage {unknown[0]} takes."
+
+
+def _basis(history: History, *, waiting: bool) -> str:
+    if not waiting:
+        return "From this run's own pace."
+    if history.dataset:
+        return "From this run's own pace and earlier runs of the dataset, scaled by size."
+    return "From this run's own pace and runs of other datasets, scaled by size."

@@ -97,12 +97,6 @@ def stages_of(session: Session, run_ids: Collection[UUID]) -> dict[UUID, list[St
     return found
 
 
-def stage_seconds(session: Session, dataset_id: UUID) -> dict[str, float]:
-    """Return what each stage of the dataset's newest finished run took."""
-    run_id = newest_succeeded(session, dataset_id)
-    return {} if run_id is None else seconds_of(session, run_id)
-
-
 def seconds_of(session: Session, run_id: UUID) -> dict[str, float]:
     """Return what each finished stage of a run took."""
     took = Stage.finished_at - Stage.started_at

@@ -8,11 +8,13 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from services.shared.broker import enqueue
+from services.shared.clock import utc_now
 from services.shared.db.repos import batches, jobs, pauses
 from services.shared.db.repos.pauses import Cause
 from services.shared.db.tables import Job, Stage
 from services.shared.errors import LeaseLostError
 from services.shared.metrics import LEASES_LOST
+from services.shared.rates import marked
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName, startable
 
@@ -87,8 +89,13 @@ def renew(session: Session, lease: StageLease, progress: dict[str, Any] | None =
 
 
 def report(session: Session, lease: StageLease, progress: dict[str, Any]) -> None:
-    """Keep how far the stage is; LeaseLostError when the token is no longer the newest."""
-    _fenced(session, lease, {"progress": progress})
+    """Keep how far the stage is; LeaseLostError when the token is no longer the newest.
+
+    A mark of the moment is kept beside it, for the rate.
+    """
+    query = select(Stage.marks).where(Stage.run_id == lease.run_id, Stage.name == lease.name.value)
+    marks = marked(session.scalar(query) or [], progress, utc_now().timestamp())
+    _fenced(session, lease, {"progress": progress, "marks": marks})
 
 
 def finish(

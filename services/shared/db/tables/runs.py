@@ -10,7 +10,9 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     UniqueConstraint,
+    text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.shared.db.base import Base, Json, Key, Made, Moment, Word, within_dataset, within_run
@@ -113,6 +115,8 @@ class Stage(Base):
     lease_until: Mapped[Moment | None] = mapped_column(deferred=True)
     sent_at: Mapped[Moment | None]  # when its message was last sent
     progress: Mapped[Json]
+    # of the last minute: [seconds since 1970, completed, cached], for the rate of the moment
+    marks: Mapped[list[list[float]]] = mapped_column(JSONB, server_default=text("'[]'"))
     figures: Mapped[Json]
     error: Mapped[Json | None]
     pause: Mapped[Json | None]  # {"code", "detail", "since", "tries", "needs"} while it waits
