@@ -59,7 +59,7 @@ def test_a_run_is_a_job_with_every_stage_and_pins_what_it_depends_on(
     with unit_of_work(tenant.id) as session:
         run = session.execute(text("SELECT * FROM runs WHERE id = :id"), {"id": job["id"]}).one()
     assert (run.dataset_version, run.seed, run.llm) == (1, 7, "winnow-local-rater")
-    assert (run.embedder, run.prompt_version) == ("winnow-local-encoder", 1)
+    assert (run.embedder, run.prompt_version) == ("winnow-local-encoder", 2)
     assert (run.spec["params"]["L"], run.spec["params"]["K"]) == (3, 10)
     assert run.spec["params"]["loss"] == "bpr"  # as the preset says
     assert run.dataset_settings["split"]["kind"] == "random"
