@@ -303,8 +303,11 @@ def test_a_job_is_paused_resumed_and_tried_again_over_http(
         refused = client.post(f"/v1/jobs/{run}:{verb}")
         assert (refused.status_code, refused.json()["code"]) == (409, "JOB_ENDED")
         assert refused.json()["detail"] == "The job has been cancelled already."
-    again = client.post(f"/v1/jobs/{run}:retry").json()
-    assert (again["state"], again["finished_at"], again["stage"]) == ("queued", None, "snapshot")
+    for replayed in (None, "true"):  # one key, one effect
+        again = client.post(f"/v1/jobs/{run}:retry", headers={"Idempotency-Key": f"again-{run}"})
+        assert again.headers.get("idempotency-replayed") == replayed
+        job = again.json()
+        assert (job["state"], job["finished_at"], job["stage"]) == ("queued", None, "snapshot")
 
 
 def test_a_paused_job_tells_why_since_when_and_until_when(

@@ -152,7 +152,7 @@ class Client:
 
     def retry(self, job_id: str) -> Json:
         """Try a failed or cancelled job again; what had succeeded or was paid for is kept."""
-        return self._steer(job_id, "retry")
+        return self._create(f"/v1/jobs/{segment(job_id)}:retry", None)
 
     def wait(
         self,
@@ -228,7 +228,7 @@ class Client:
         answer: Json | None = self._transport.call("PUT", path, json=body)
         return answer
 
-    def _create(self, path: str, body: Json, idempotency_key: str | None = None) -> Json:
+    def _create(self, path: str, body: Json | None, idempotency_key: str | None = None) -> Json:
         headers = _creating(idempotency_key)
         answer: Json = self._transport.call("POST", path, json=body, headers=headers)
         return answer

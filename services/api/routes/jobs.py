@@ -1,8 +1,8 @@
 """Jobs: anything that takes time."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from services.api.deps import Reader, Unit, Uuid, Writer, uuid_or_404
+from services.api.deps import ActOnce, Reader, Unit, Uuid, Writer, uuid_or_404
 from services.api.ingest import spool
 from services.api.paging import Paged, cut, moment_place
 from services.api.schemas.jobs import JobAnswer, Jobs
@@ -47,10 +47,11 @@ def resume_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
     return _told(session, resume(session, uuid_or_404("job", job)))
 
 
-@router.post("/{job}:retry")
-def retry_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
+@router.post("/{job}:retry", response_model=JobAnswer)
+def retry_job(job: Uuid, once: ActOnce, session: Unit) -> Response:
     """Try a failed or cancelled job again; what had succeeded or was paid for is kept."""
-    return _told(session, retry(session, uuid_or_404("job", job), is_kept=spool.is_kept))
+    again = retry(session, uuid_or_404("job", job), is_kept=spool.is_kept)
+    return once.answer(200, _told(session, again))
 
 
 @router.get("/{job}")
