@@ -425,6 +425,27 @@ def test_a_batch_that_is_still_held_when_its_run_begins_again_is_rated_once(
     assert set(shelf.ratings().values()) == {1}
 
 
+def test_a_run_that_failed_elsewhere_while_its_rating_waited_waits_on_when_tried_again(
+    shelf: Shelf, llm: FakeLlm
+) -> None:
+    run_id = _parked(shelf)
+    shelf.execute("UPDATE stages SET state = 'ready' WHERE name = 'train_raw'")
+    llm.script = _away
+    shelf.do(Task.RATE_BATCH, run_id)
+    raw = claim(shelf, run_id, StageName.TRAIN_RAW)
+    assert raw is not None
+    with unit_of_work(shelf.project_id) as session:
+        stages.fail(session, raw, {"code": "STAGE_KILLED", "detail": "Five times."})
+    assert (shelf.job(run_id).state, shelf.job(run_id).pause) == ("failed", None)
+    with unit_of_work(shelf.project_id) as session:
+        assert _pause(retry_job(session, run_id, is_kept=lambda _: False))["code"] == "LLM_AWAY"
+    assert shelf.stage(run_id, StageName.TRAIN_RAW).state == "ready"
+    llm.script = lambda _: None
+    shelf.let_time_pass(run_id)
+    shelf.do(Task.RATE_BATCH, run_id)
+    assert shelf.stage(run_id, StageName.RATE).state == "succeeded"
+
+
 def test_a_full_disk_pauses_a_rating_until_there_is_room(
     shelf: Shelf, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

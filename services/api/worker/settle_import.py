@@ -57,8 +57,7 @@ def admit(import_id: UUID, *, project_id: UUID) -> Claimed | None:
         claimed = _admitted(session, lease, row)
     if isinstance(claimed, Claimed):
         return claimed
-    if not isinstance(claimed, RetryLaterError):
-        spool.remove_all(row.spool_name)
+    _leave(row.spool_name, claimed)
     return None
 
 
@@ -70,8 +69,16 @@ def settle(claimed: Claimed, ending: WinnowError | None) -> None:
         if not again:
             _end(session, lease, ending)
     log.info("import_ended", code=ending.code if ending else None, again=again)
-    if not again and not isinstance(ending, RetryLaterError):
-        spool.remove_all(claimed.row.spool_name)
+    if not again:
+        _leave(claimed.row.spool_name, ending)
+
+
+def _leave(spool_name: str, ending: WinnowError | None) -> None:
+    """Remove the file of an import that has ended, unless another try may yet bring it in."""
+    if isinstance(ending, RetryLaterError):
+        spool.keep_a_while(spool_name)
+    else:
+        spool.remove_all(spool_name)
 
 
 def _give_back(session: Session, lease: ImportLease, ending: WinnowError | None) -> bool:

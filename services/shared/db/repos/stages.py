@@ -200,9 +200,11 @@ def send_what_may(session: Session, run_id: UUID, *, project_id: UUID) -> None:
 def begin_again(session: Session, run_id: UUID, *, project_id: UUID) -> None:
     """Let a run that failed or was cancelled go on: what succeeded stays, the rest is done anew.
 
-    A stage or a batch that a worker has not let go of yet is left to that worker.
+    A stage or a batch that a worker has not let go of yet is left to that worker; what waited for
+    an endpoint or a disk waits still.
     """
-    jobs.begin_again(session, jobs.lock(session, run_id))
+    job = jobs.lock(session, run_id)
+    jobs.begin_again(session, job)
     batches.begin_again(session, run_id)
     session.execute(
         update(Stage)
@@ -219,6 +221,9 @@ def begin_again(session: Session, run_id: UUID, *, project_id: UUID) -> None:
         )
     )
     _start_what_can(session, run_id=run_id, project_id=project_id)
+    if parked(session, run_id, StageName.RATE) is not None:
+        batches.send(session, run_id, project_id=project_id)
+    pauses.show(session, job)
 
 
 def of_run(session: Session, run_id: UUID) -> list[Stage]:
