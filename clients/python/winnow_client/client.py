@@ -161,6 +161,18 @@ class Client:
             self._transport, path, after=after, on_progress=on_progress, sleep=self._sleep
         )
 
+    def pause(self, job_id: str) -> Json:
+        """Let a job wait until it is resumed; what it has under way is kept."""
+        return self._steer(job_id, "pause")
+
+    def resume(self, job_id: str) -> Json:
+        """Let a paused job go on; one that waits for an endpoint or a disk is tried at once."""
+        return self._steer(job_id, "resume")
+
+    def retry(self, job_id: str) -> Json:
+        """Try a failed or cancelled job again; what had succeeded or was paid for is kept."""
+        return self._create(f"/v1/jobs/{segment(job_id)}:retry", None)
+
     def wait(
         self,
         job_id: str,
@@ -168,7 +180,10 @@ class Client:
         *,
         poll: float = 1.0,
     ) -> Json:
-        """Return the job once it has succeeded, telling each state seen; else JobFailedError."""
+        """Return the job once it has succeeded, telling each state seen; else JobFailedError.
+
+        A paused job is waited for; `on_progress` sees its `pause` and may raise.
+        """
         while True:
             job = self.job(job_id)
             if on_progress:
@@ -281,6 +296,10 @@ class Client:
         answer: Json = self._transport.call("POST", f"/v1/models/{segment(model_id)}:promote")
         return answer
 
+    def _steer(self, job_id: str, verb: str) -> Json:
+        answer: Json = self._transport.call("POST", f"/v1/jobs/{segment(job_id)}:{verb}")
+        return answer
+
     def _get(self, path: str, params: Json | None = None) -> Json:
         answer: Json = self._transport.call("GET", path, params=params)
         return answer
@@ -289,7 +308,7 @@ class Client:
         answer: Json | None = self._transport.call("PUT", path, json=body)
         return answer
 
-    def _create(self, path: str, body: Json, idempotency_key: str | None = None) -> Json:
+    def _create(self, path: str, body: Json | None, idempotency_key: str | None = None) -> Json:
         headers = _creating(idempotency_key)
         answer: Json = self._transport.call("POST", path, json=body, headers=headers)
         return answer

@@ -80,6 +80,13 @@ def is_kept(name: str) -> bool:
     return (folder() / name).is_file()
 
 
+def keep_a_while(name: str) -> None:
+    """Let the hour after which `clean` removes an ended import's file begin now."""
+    path = folder() / name
+    if path.exists():
+        path.touch()
+
+
 def owner_of(name: str) -> tuple[UUID, UUID] | None:
     """Return the project and import that a file belongs to; None for what is not ours."""
     project, _, ident = name.partition("_")

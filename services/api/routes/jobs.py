@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
-from services.api.deps import Keys, Reader, Unit, Uuid, Writer, uuid_or_404
+from services.api.deps import ActOnce, Keys, Reader, Unit, Uuid, Writer, uuid_or_404
 from services.api.event_stream import EventStream, Follower, Streams
 from services.api.ingest import spool
 from services.api.paging import Paged, cut, moment_place, number, place
@@ -64,10 +64,11 @@ def resume_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
     return _told(session, go_on(session, uuid_or_404("job", job)))
 
 
-@router.post("/{job}:retry")
-def retry_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
+@router.post("/{job}:retry", response_model=JobAnswer)
+def retry_job(job: Uuid, once: ActOnce, session: Unit) -> Response:
     """Try a failed or cancelled job again; what had succeeded or was paid for is kept."""
-    return _told(session, retry(session, uuid_or_404("job", job), is_kept=spool.is_kept))
+    again = retry(session, uuid_or_404("job", job), is_kept=spool.is_kept)
+    return once.answer(200, _told(session, again))
 
 
 @router.get("/{job}")

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from services.api.served.pointers import Published
 from services.api.served.query import Query
 from services.shared.artifacts import ArtifactStore
-from services.shared.errors import ArtifactCorruptError, UnavailableError
+from services.shared.errors import ArtifactCorruptError, DiskFullError, UnavailableError
 from services.shared.log import get_logger
 from services.shared.scoring import Graph
 from services.shared.toplists import TopLists
@@ -119,7 +119,7 @@ class Shelf:
         try:
             folder = self._store().open(model.manifest_path, sha256=model.manifest_sha256)
             by_graph = {graph: TopLists(folder / f"lists-{graph}.bin") for graph in GRAPHS}
-        except (ArtifactCorruptError, OSError) as error:
+        except (ArtifactCorruptError, DiskFullError, OSError) as error:
             until = self._clock() + REFUSED_SECONDS
             self._refused[model.model_id] = _Refusal(until, model.dataset_id)
             READ.labels("refused").inc()

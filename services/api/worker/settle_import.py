@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from services.api.ingest import spool
+from services.shared.broker import enqueue
 from services.shared.db.repos import datasets, imports, jobs, pauses
 from services.shared.db.repos.imports import Counts, ImportLease
 from services.shared.db.session import unit_of_work
@@ -20,6 +21,7 @@ from services.shared.errors import (
     WinnowError,
 )
 from services.shared.log import get_logger
+from services.shared.queues import Task
 from services.shared.settings import settings
 from services.shared.specs import DatasetSettings
 
@@ -55,8 +57,7 @@ def admit(import_id: UUID, *, project_id: UUID) -> Claimed | None:
         claimed = _admitted(session, lease, row)
     if isinstance(claimed, Claimed):
         return claimed
-    if not isinstance(claimed, RetryLaterError):
-        spool.remove_all(row.spool_name)
+    _leave(row.spool_name, claimed)
     return None
 
 
@@ -68,8 +69,16 @@ def settle(claimed: Claimed, ending: WinnowError | None) -> None:
         if not again:
             _end(session, lease, ending)
     log.info("import_ended", code=ending.code if ending else None, again=again)
-    if not again and not isinstance(ending, RetryLaterError):
-        spool.remove_all(claimed.row.spool_name)
+    if not again:
+        _leave(claimed.row.spool_name, ending)
+
+
+def _leave(spool_name: str, ending: WinnowError | None) -> None:
+    """Remove the file of an import that has ended, unless another try may yet bring it in."""
+    if isinstance(ending, RetryLaterError):
+        spool.keep_a_while(spool_name)
+    else:
+        spool.remove_all(spool_name)
 
 
 def _give_back(session: Session, lease: ImportLease, ending: WinnowError | None) -> bool:
@@ -81,6 +90,8 @@ def _give_back(session: Session, lease: ImportLease, ending: WinnowError | None)
         imports.wait(session, lease)
         if isinstance(ending, DiskFullError):
             pauses.hold_job(session, job.id, pauses.of_disk(ending))
+        elif job.state != "paused":  # somebody has changed their mind
+            enqueue(session, Task.IMPORT, job.id, project_id=job.project_id)
         return True
     if isinstance(ending, RetryLaterError) and lease.attempt < settings().stage_attempts:
         imports.give_back(session, lease)
