@@ -70,7 +70,8 @@ class ParquetRows:
             ignore_unknown=options.ignore_unknown,
             shape=self._shape,
         )
-        self._others = list(dict.fromkeys((*self._layout.extras, *self._layout.texts)))
+        others = dict.fromkeys((*self._layout.extras, *self._layout.texts))
+        self._others = [name for name in others if name in schema.names]
         for column, header in self._layout.picks.items():
             check_column(column, schema.field(header).type)
         for header in self._others:

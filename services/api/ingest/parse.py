@@ -88,8 +88,8 @@ class Parser:
         bad, most = self._report.rejected, self._plan.max_rejected * self._plan.bounds.rows
         if bad > most:
             raise MalformedError(
-                f"{bad:,} rows are bad so far; at most {self._plan.max_rejected:.2%} of the "
-                f"{self._plan.bounds.rows:,} rows that a file may have may be.",
+                f"{bad:,} rows are bad so far: more than {self._plan.max_rejected:.2%} of the "
+                f"{self._plan.bounds.rows:,} that a file may have.",
                 code="TOO_MANY_REJECTED",
             )
 
