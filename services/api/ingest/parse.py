@@ -7,23 +7,30 @@ network are needed here, and an upload that breaks the parser breaks no more tha
 
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import polars as pl
 
-from services.api.ingest.batch import Batch
+from services.api.ingest.batch import Batch, ColumnBatch
 from services.api.ingest.check import Checker
 from services.api.ingest.columns import KINDS
-from services.api.ingest.parquet_rows import ColumnBatch, ParquetRows
 from services.api.ingest.plan import ERRORS, OUTCOME, ROWS, Outcome, Plan
 from services.api.ingest.report import Report
 from services.api.ingest.seen import Seen, hash_events, hash_ids
-from services.api.ingest.sniff import Rows, open_rows
+from services.api.ingest.sniff import open_rows
 from services.shared.errors import InvalidError, MalformedError, TooLargeError, WinnowError
 from services.shared.specs.dataset import zone
 
 CPU_SECONDS, BYTES_PER_CPU_SECOND = 60, 1 << 20  # a sixth of the speed that was measured
+
+
+class Reader(Protocol):
+    """A file whose header or footer has been read."""
+
+    def batches(self) -> Iterator[Batch] | Iterator[ColumnBatch]:
+        """Yield the rows, some thousand at a time."""
 
 
 class Parser:
@@ -116,10 +123,14 @@ def parse(plan: Plan) -> Outcome:
         return parser.outcome()
 
 
-def _reader(plan: Plan) -> Rows | ParquetRows:
+def _reader(plan: Plan) -> Reader:
     """Return a reader of the plan's file, its header or footer read."""
     source, options, bounds = Path(plan.source), plan.options, plan.bounds
     if options.format == "parquet":
+        from services.api.ingest.parquet_rows import (  # noqa: PLC0415 - text needs not wait for it
+            ParquetRows,
+        )
+
         return ParquetRows(source, kind=plan.kind, options=options, bounds=bounds)
     return open_rows(source, kind=plan.kind, options=options, bounds=bounds)
 
