@@ -143,8 +143,8 @@ AT_ONCE: list[tuple[bytes, dict[str, str], dict[str, str], int, str, str]] = [
         415,
         "UNSUPPORTED_MEDIA_TYPE",
         (
-            "Content-Type must be text/csv, application/x-ndjson or application/vnd.apache.parquet, "
-            "or format=csv|ndjson|parquet given."
+            "Content-Type must be text/csv, application/x-ndjson or "
+            "application/vnd.apache.parquet, or format=csv|ndjson|parquet given."
         ),
     ),
     (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the api reads headers by this module, and needs no columns for it
-    from collections.abc import Sequence
     import polars as pl
 
 ROWS = 50_000
