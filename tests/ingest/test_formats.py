@@ -99,6 +99,14 @@ AT_ONCE: list[tuple[bytes, dict[str, str], dict[str, str], int, str, str]] = [
         "The column item_id is missing; the file has user_id, stars.",
     ),
     (
+        parquet({f"c{n}": ["x"] for n in range(1_500)}),
+        PARQUET,
+        {"kind": "users"},
+        422,
+        "TOO_MANY_COLUMNS",
+        "The file has 1,500 columns; at most 1,000 are read.",
+    ),
+    (
         parquet(TABLE)[:-100],
         PARQUET,
         {},

@@ -20,7 +20,7 @@ from services.api.ingest.plan import ERRORS, OUTCOME, ROWS, Outcome, Plan
 from services.api.ingest.report import Report
 from services.api.ingest.seen import Seen, hash_events, hash_ids
 from services.api.ingest.sniff import open_rows
-from services.shared.errors import InvalidError, MalformedError, TooLargeError, WinnowError
+from services.shared.errors import MalformedError, TooLargeError, WinnowError
 from services.shared.specs.dataset import zone
 
 CPU_SECONDS, BYTES_PER_CPU_SECOND = 60, 1 << 20  # a sixth of the speed that was measured
@@ -70,7 +70,7 @@ class Parser:
             errors=self._report.first,
             warnings=warnings if future else [],
             failure={"code": failure.code, "detail": failure.detail} if failure else None,
-            invalid=isinstance(failure, InvalidError),
+            refusal=type(failure).__name__ if failure else "",
         )
 
     @property
