@@ -304,7 +304,16 @@ def test_the_client_imports_nothing_of_ours() -> None:
         ("log.v2.CSV.gz", None, None),
         ("users.ndjson.gz", "application/x-ndjson", "gzip"),
         ("items.jsonl", "application/x-ndjson", None),
-        ("items.parquet", None, None),
+        ("items.parquet", "application/vnd.apache.parquet", None),
+        ("log.csv.zst", "text/csv", "zstd"),
+        ("Books_5.json.gz", "application/x-ndjson", "gzip"),
+        ("ml-1m.inter", "text/csv", None),
+        ("ml-1m.item.zst", "text/csv", "zstd"),
+        ("u.data", "text/csv", None),
+        ("ratings.dat", "text/csv", None),
+        ("ratings.tsv", "text/csv", None),
+        ("log.xlsx", None, None),
+        ("log.csv.bz2", None, None),
     ],
 )
 def test_a_path_tells_its_type_by_its_ending_or_is_asked_for_it(
@@ -321,6 +330,20 @@ def test_a_path_tells_its_type_by_its_ending_or_is_asked_for_it(
     (asked,) = server.asked
     assert asked.headers["content-type"] == kind
     assert asked.headers.get("content-encoding") == encoding
+
+
+def test_an_upload_says_whose_file_it_is_and_whether_it_only_rehearses(tmp_path: Path) -> None:
+    path = tmp_path / "ml-1m.inter"
+    path.write_bytes(b"x")
+    job = Answer(202, {"id": "j"})
+    with scripted(job, job) as server, Client(server.url, "k") as client:
+        client.upload("d", "interactions", path, mapping="recbole", validate_only=True)
+        client.upload("d", "interactions", path, mapping={"value": "stars:float"})
+    imports = "/v1/datasets/d/imports?kind=interactions"
+    assert [asked.path for asked in server.asked] == [
+        f"{imports}&mapping=recbole&validate_only=true",
+        f"{imports}&map.value=stars%3Afloat",
+    ]
 
 
 def test_promote_posts_to_the_models_verb() -> None:

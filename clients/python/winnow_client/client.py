@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -103,13 +103,18 @@ class Client:
         *,
         content_type: str | None = None,
         content_encoding: str | None = None,
+        mapping: str | Mapping[str, str] | None = None,
+        validate_only: bool = False,
         idempotency_key: str | None = None,
     ) -> Json:
         """Stream a file as an import and return its job; kind: interactions, users or items.
 
         `source` is a path, a binary file or an iterable of bytes; only a path is retried. A path
-        that ends in .csv, .ndjson or .jsonl, .gz after it or not, needs no `content_type`; for any
-        other source ValueError without one.
+        that ends in .csv, .tsv, .ndjson, .jsonl, .json, .parquet, or as RecBole's and MovieLens'
+        files do, .gz or .zst after it or not, needs no `content_type`; for any other source
+        ValueError without one. `mapping` names the system whose file it is (movielens, gorse,
+        recbole, amazon_reviews), or maps our columns to the file's headers. With `validate_only`
+        the job reports all that an import would, and brings nothing in.
         """
         body, replayable = body_of(source)
         headers = _creating(idempotency_key)
@@ -117,7 +122,11 @@ class Client:
         answer: Json = self._transport.call(
             "POST",
             f"{_dataset(dataset_id)}/imports",
-            params={"kind": kind},
+            params={
+                "kind": kind,
+                **_mapped(mapping),
+                "validate_only": "true" if validate_only else None,
+            },
             headers=headers,
             body=body,
             replayable=replayable,
@@ -325,6 +334,13 @@ class Client:
 
 def _dataset(dataset_id: str) -> str:
     return f"/v1/datasets/{segment(dataset_id)}"
+
+
+def _mapped(mapping: str | Mapping[str, str] | None) -> Json:
+    """Return the query that says which header is which column."""
+    if isinstance(mapping, Mapping):
+        return {f"map.{column}": header for column, header in mapping.items()}
+    return {"mapping": mapping}
 
 
 def _creating(idempotency_key: str | None) -> dict[str, str]:

@@ -20,11 +20,21 @@ class Readable(Protocol):
 
 
 Source = Path | str | Readable | Iterable[bytes]
+NDJSON = "application/x-ndjson"
 TYPES = {
     ".csv": "text/csv",
-    ".ndjson": "application/x-ndjson",
-    ".jsonl": "application/x-ndjson",
+    ".tsv": "text/csv",
+    ".ndjson": NDJSON,
+    ".jsonl": NDJSON,
+    ".json": NDJSON,  # as Amazon's reviews are named; an array is told apart by the service
+    ".parquet": "application/vnd.apache.parquet",
+    ".inter": "text/csv",  # RecBole's
+    ".user": "text/csv",  # RecBole's, and u.user of MovieLens
+    ".item": "text/csv",
+    ".data": "text/csv",  # u.data of MovieLens
+    ".dat": "text/csv",  # ratings.dat and its like
 }
+PACKINGS = {".gz": "gzip", ".zst": "zstd"}
 
 
 def body_of(source: Source) -> tuple[Body, bool]:
@@ -45,8 +55,8 @@ def media_of(
     Raises ValueError where nothing tells the type.
     """
     endings = Path(source).suffixes if isinstance(source, str | Path) else []
-    if endings and endings[-1] == ".gz":
-        content_encoding = content_encoding or "gzip"
+    if endings and endings[-1] in PACKINGS:
+        content_encoding = content_encoding or PACKINGS[endings[-1]]
         endings = endings[:-1]
     kind = content_type or TYPES.get(endings[-1] if endings else "")
     if kind is None:

@@ -1,8 +1,13 @@
 """Some thousand rows on their way through the parser, and the lines that fell out."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the api reads headers by this module, and needs no columns for it
+    import polars as pl
 
 ROWS = 50_000
 CHARS = 32 << 20  # of the lines that make a batch: long texts make it shorter
@@ -45,3 +50,12 @@ class Batch:
     def reject(self, line: int, code: str, sample: str, *, detail: str, span: int = 1) -> None:
         """Take note of a row that cannot be read."""
         self.bad.append(BadLine(line, code, detail, sample, span))
+
+
+@dataclass
+class ColumnBatch:
+    """Rows as columns: `line` (the row's number), then texts, or moments in microseconds."""
+
+    columns: tuple[str, ...]
+    frame: pl.DataFrame
+    bad: list[BadLine] = field(default_factory=list)

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, tzinfo
 import polars as pl
 
 from services.api.ingest import rules
-from services.api.ingest.batch import BadLine, Batch
+from services.api.ingest.batch import BadLine, Batch, ColumnBatch
 from services.api.ingest.columns import ATTRIBUTES, Kind
-from services.api.ingest.parquet_rows import ColumnBatch
 from services.api.ingest.times import BAD, NAIVE, read_moments, read_times
 
 RULE, TIME = "__rule", "__time"

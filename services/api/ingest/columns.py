@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.api.ingest.foreign import SHAPES, Shape, find, hint, titles
+from services.api.ingest.foreign import GATHERED, SHAPES, Shape, find, hint, titles
 from services.shared.errors import Fault, InvalidError
 
 ATTRIBUTES = "attributes"
@@ -181,7 +181,10 @@ def _foreign(shape: Shape | None, headers: Sequence[str]) -> dict[str, str]:
 
 
 def _texts(shape: Shape | None, present: Collection[str]) -> tuple[str, ...]:
-    return tuple(name for name in shape.texts if name in present) if shape else ()
+    if shape is None:
+        return ()
+    made = {GATHERED} if shape.flags else set()
+    return tuple(name for name in shape.texts if name in present or name in made)
 
 
 def _missing(kind: Kind, column: str, header: str, headers: Sequence[str]) -> InvalidError:

@@ -17,7 +17,7 @@ from services.shared.errors import InvalidError, MalformedError
 
 REASONS = {
     "unexpected end of data": "a quote is opened and never closed",
-    "limit": "a field is over the limit for a row: is a quote opened and never closed",
+    "limit": "a field is over the limit of a row, as after a quote that is never closed",
     "expected after": "text follows a closing quote; a quote within a field is written twice",
 }
 
@@ -59,7 +59,8 @@ class CsvRows:
         place = {header: number for number, header in enumerate(layout.headers)}
         self._width = len(layout.headers)
         self._picked = [place[header] for header in layout.picks.values()]
-        self._others = [(name, place[name]) for name in {*layout.extras, *layout.texts}]
+        others = dict.fromkeys((*layout.extras, *layout.texts))
+        self._others = [(name, place[name]) for name in others if name in place]
         self._layout = layout
         self._shape = shape
         self._nothing = shape.nothing if shape else frozenset[str]()

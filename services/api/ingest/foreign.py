@@ -15,6 +15,8 @@ GENRES = (
     "Thriller", "War", "Western",
 )  # fmt: skip
 """The flags at the end of a line of u.item, in their order."""
+GATHERED = "genres"
+"""Where the names of the flags that are set go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +34,24 @@ class Shape:
     picks: Mapping[str, tuple[str, ...]]  # column -> its headers, the first that is there
     texts: tuple[str, ...] = ()  # headers that make the text, a line each
     lists: frozenset[str] = frozenset()  # headers whose words stand between bars
-    flags: tuple[str, ...] = ()  # headers that hold 0 or 1, told as `genres`
+    flags: tuple[str, ...] = ()  # headers that hold 0 or 1, gathered
     nothing: frozenset[str] = frozenset()  # what stands for no value
 
     def header(self, name: str) -> str:
         """Return a header as the rest of the shape names it."""
         return name.rpartition(":")[0] or name if self.typed else name
 
+    def fit(self, names: Collection[str], line: str) -> int:
+        """Return how many names give the file away; its first line counts for all of them."""
+        if self.line is not None and self.line.fullmatch(line):
+            return len(self.headers)
+        return max((len(given) for given in self.names if given <= set(names)), default=0)
+
     def tidy(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Return a profile's fields with lists as lists and flags gathered."""
         found = {name: value for name, value in fields.items() if name not in self.flags}
         if self.flags:
-            found["genres"] = [name for name in self.flags if fields.get(name) == "1"]
+            found[GATHERED] = [name for name in self.flags if fields.get(name) == "1"]
         for name in self.lists & found.keys():
             value = found[name]
             if isinstance(value, str) and not value.startswith(("[", "{")):
@@ -188,21 +196,20 @@ LATIN = frozenset({"movielens"})
 def find(
     names: Collection[str], *, line: str = "", kind: str | None = None, mapping: str | None = None
 ) -> Shape | None:
-    """Return the first shape that these headers, or a first line without any, give away."""
+    """Return the shape that these headers, or a first line without any, give away most surely."""
     present = set(names)
-    for shape in SHAPES:
-        if kind not in {None, shape.kind} or mapping not in {None, shape.mapping}:
-            continue
-        if any(given <= present for given in shape.names):
-            return shape
-        if shape.line is not None and shape.line.fullmatch(line):
-            return shape
-    return None
+    fitting = [
+        (shape.fit(present, line), shape)
+        for shape in SHAPES
+        if kind in {None, shape.kind} and mapping in {None, shape.mapping}
+    ]
+    sure, best = max(fitting, key=lambda found: found[0], default=(0, None))
+    return best if sure else None
 
 
 def hint(kind: str, names: Collection[str], *, line: str = "") -> str:
     """Return what to pass for a file of another system, or nothing; a sentence after a space."""
-    shape = find(names, line=line, kind=kind) or find(names, line=line)
+    shape = find(names, line=line)
     if shape is None:
         return ""
     way = "" if shape.kind == kind else f"kind={shape.kind} and "

@@ -4,11 +4,13 @@ from pathlib import Path
 
 from services.api.ingest import child, spool
 from services.api.ingest.plan import Bounds, Options, Plan
-from services.shared.errors import InvalidError, MalformedError, RetryLaterError
+from services.shared.errors import InvalidError, MalformedError, RetryLaterError, TooLargeError
+
+REFUSALS = {kind.__name__: kind for kind in (InvalidError, MalformedError, TooLargeError)}
 
 
 def glance(path: Path, *, kind: str, options: Options, bounds: Bounds) -> None:
-    """Raise InvalidError for columns that cannot be taken, MalformedError for a damaged file."""
+    """Raise InvalidError for its columns, MalformedError for damage, TooLargeError for its rows."""
     work = path.with_name(f"{path.name}.glance")
     work.mkdir()
     plan = Plan(
@@ -29,8 +31,8 @@ def glance(path: Path, *, kind: str, options: Options, bounds: Bounds) -> None:
     finally:
         spool.remove(work)
     if outcome.failure is not None:
-        kind_of_error = InvalidError if outcome.invalid else MalformedError
-        raise kind_of_error(outcome.failure["detail"], code=outcome.failure["code"])
+        refusal = REFUSALS[outcome.refusal]
+        raise refusal(outcome.failure["detail"], code=outcome.failure["code"])
 
 
 def _wait() -> None:

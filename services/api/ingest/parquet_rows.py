@@ -7,7 +7,6 @@ process alone, never in the api's.
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from services.api.ingest import attributes
-from services.api.ingest.batch import CHARS, ROWS, BadLine
+from services.api.ingest.batch import CHARS, ROWS, BadLine, ColumnBatch
 from services.api.ingest.columns import ATTRIBUTES, KINDS, resolve, shape_of
 from services.api.ingest.looks import refuse_no_parquet
 from services.api.ingest.parquet_types import (
@@ -33,15 +32,6 @@ from services.shared.errors import InvalidError, MalformedError, TooLargeError
 READ = 4_096  # rows a read: so many of the longest texts still fit the process
 BUFFER = 1 << 20
 NAMES_BYTES = 16 << 20  # of all names and values in the footer
-
-
-@dataclass
-class ColumnBatch:
-    """Rows as columns: `line` (the row's number), then texts, or moments in microseconds."""
-
-    columns: tuple[str, ...]
-    frame: pl.DataFrame
-    bad: list[BadLine] = field(default_factory=list)
 
 
 class ParquetRows:
@@ -70,7 +60,8 @@ class ParquetRows:
             ignore_unknown=options.ignore_unknown,
             shape=self._shape,
         )
-        self._others = list(dict.fromkeys((*self._layout.extras, *self._layout.texts)))
+        others = dict.fromkeys((*self._layout.extras, *self._layout.texts))
+        self._others = [name for name in others if name in schema.names]
         for column, header in self._layout.picks.items():
             check_column(column, schema.field(header).type)
         for header in self._others:

@@ -7,24 +7,31 @@ network are needed here, and an upload that breaks the parser breaks no more tha
 
 import resource
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import polars as pl
 
-from services.api.ingest.batch import Batch
+from services.api.ingest.batch import Batch, ColumnBatch
 from services.api.ingest.check import Checker
 from services.api.ingest.columns import KINDS
-from services.api.ingest.parquet_rows import ColumnBatch, ParquetRows
 from services.api.ingest.plan import ERRORS, OUTCOME, ROWS, Outcome, Plan
 from services.api.ingest.report import Report
 from services.api.ingest.seen import Seen, hash_events, hash_ids
-from services.api.ingest.sniff import Rows, open_rows
+from services.api.ingest.sniff import open_rows
 from services.shared import disk
-from services.shared.errors import InvalidError, MalformedError, TooLargeError, WinnowError
+from services.shared.errors import MalformedError, TooLargeError, WinnowError
 from services.shared.specs.dataset import zone
 
 CPU_SECONDS, BYTES_PER_CPU_SECOND = 60, 1 << 20  # a sixth of the speed that was measured
+
+
+class Reader(Protocol):
+    """A file whose header or footer has been read."""
+
+    def batches(self) -> Iterator[Batch] | Iterator[ColumnBatch]:
+        """Yield the rows, some thousand at a time."""
 
 
 class Parser:
@@ -64,7 +71,7 @@ class Parser:
             errors=self._report.first,
             warnings=warnings if future else [],
             failure={"code": failure.code, "detail": failure.detail} if failure else None,
-            invalid=isinstance(failure, InvalidError),
+            refusal=type(failure).__name__ if failure else "",
         )
 
     @property
@@ -89,8 +96,8 @@ class Parser:
         bad, most = self._report.rejected, self._plan.max_rejected * self._plan.bounds.rows
         if bad > most:
             raise MalformedError(
-                f"{bad:,} rows are bad so far; at most {self._plan.max_rejected:.2%} of the "
-                f"{self._plan.bounds.rows:,} rows that a file may have may be.",
+                f"{bad:,} rows are bad so far: more than {self._plan.max_rejected:.2%} of the "
+                f"{self._plan.bounds.rows:,} that a file may have.",
                 code="TOO_MANY_REJECTED",
             )
 
@@ -117,10 +124,14 @@ def parse(plan: Plan) -> Outcome:
         return parser.outcome()
 
 
-def _reader(plan: Plan) -> Rows | ParquetRows:
+def _reader(plan: Plan) -> Reader:
     """Return a reader of the plan's file, its header or footer read."""
     source, options, bounds = Path(plan.source), plan.options, plan.bounds
     if options.format == "parquet":
+        from services.api.ingest.parquet_rows import (  # noqa: PLC0415 - text needs not wait for it
+            ParquetRows,
+        )
+
         return ParquetRows(source, kind=plan.kind, options=options, bounds=bounds)
     return open_rows(source, kind=plan.kind, options=options, bounds=bounds)
 

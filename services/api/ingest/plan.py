@@ -75,7 +75,7 @@ class Outcome:
     errors: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     failure: dict[str, str] | None = None  # code, detail
-    invalid: bool = False  # the failure is an InvalidError: readable, but wrong
+    refusal: str = ""  # the failure's class: MalformedError, InvalidError, TooLargeError
 
     def encode(self) -> bytes:
         """Return the outcome as one JSON object."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from services.api.ingest.looks import PACKED, refuse_no_text, refuse_packed
-from services.api.ingest.unzstd import unzstd
+from services.api.ingest.unzstd import is_skippable, unzstd
 from services.shared.errors import MalformedError, TooLargeError
 
 BLOCK = 1 << 20
@@ -66,7 +66,7 @@ def _refuse_other(path: Path, name: str) -> None:
     with path.open("rb") as file:
         head = file.read(4)
     magic = next(magic for magic, known in PACKED.items() if known == name)
-    if head and not head.startswith(magic[: len(head)]):
+    if head and not (magic.startswith(head[: len(magic)]) or is_skippable(head)):
         detail = f"Content-Encoding says {name}, but the file is no {name}."
         raise MalformedError(detail, code=f"BAD_{name.upper()}")
 

@@ -30,6 +30,11 @@ def unzstd(file: BinaryIO) -> Iterator[bytes]:
         yield b"".join(pieces)
 
 
+def is_skippable(head: bytes) -> bool:
+    """Say whether a frame begins here that holds no data of ours."""
+    return int.from_bytes(head[:4], "little") in SKIPPABLE
+
+
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
     frame = None
     rest = b""
@@ -50,7 +55,7 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _refuse_window(head: bytes) -> None:
-    if int.from_bytes(head[:4], "little") in SKIPPABLE:
+    if is_skippable(head):
         return
     try:
         window = zstandard.get_frame_parameters(head).window_size
