@@ -73,9 +73,11 @@ def test_changes_and_a_withdrawal_are_kept_newest_first(client: httpx.Client, da
         ("noise", None, None),
     ]
     assert [c["dataset_version"] for c in told["history"]] == [3, 2, 1]
-    again = client.delete(path)
-    assert again.status_code == 404
-    assert again.json()["detail"] == "There is no person's word on the pair 'u1, b/17'."
+    assert client.delete(path).status_code == 204, "once more does no harm"
+    assert client.get(path).json() == told
+    never = client.delete(_path(dataset, "u2"))
+    assert never.status_code == 404
+    assert never.json()["detail"] == "There is no person's word on the pair 'u2, b/17'."
 
 
 def test_the_same_word_again_changes_nothing(client: httpx.Client, dataset: str) -> None:

@@ -31,7 +31,8 @@ def recommend(
     explain: Annotated[bool, Query(description="with reasons, where there are any")] = False,
     model: Annotated[UUID | None, Query(description="by default the one that is served")] = None,
     graph: Annotated[
-        Literal["raw", "denoised"] | None, Query(description="by default as the model card says")
+        Literal["raw", "denoised"] | None,
+        Query(description="by default as was chosen, else as the model card says"),
     ] = None,
 ) -> NoReturn:
     """Return a user's top-K; a user whom the model does not know gets what is popular."""

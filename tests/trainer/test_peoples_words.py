@@ -175,6 +175,22 @@ def test_a_run_keeps_the_words_of_its_snapshot_and_a_withdrawn_word_is_gone_in_t
     assert later.snapshot.words.is_empty()
 
 
+def test_the_run_after_an_undo_drops_none_of_what_was_taken_back_until_a_redo(shop: Shop) -> None:
+    first = _refine(shop, _begin(shop))
+    assert first.dropped
+    with unit_of_work(shop.project_id) as session:
+        dataset = datasets.lock(session, shop.dataset_id)
+        overrides.protect(session, dataset, first.run_id, ACTOR, note="undo", soft=False)
+    second = _refine(shop, _begin(shop))
+    assert {second.verdicts[pair].verdict for pair in first.dropped} == {"unsure"}
+    assert not first.dropped & (second.dropped | second.candidates)
+    assert first.dropped <= second.graph.keys()
+    with unit_of_work(shop.project_id) as session:
+        dataset = datasets.lock(session, shop.dataset_id)
+        overrides.release(session, dataset, first.run_id, ACTOR, note="redo")
+    assert _refine(shop, _begin(shop)).dropped == first.dropped
+
+
 @pytest.mark.parametrize("rule", ["conservative", "paper", "soft"])
 def test_a_run_drops_no_more_than_its_share_and_says_what_it_wanted(shop: Shop, rule: str) -> None:
     found = _refine(shop, _begin(shop, rule=rule, max_drop_share=0.01))
