@@ -258,6 +258,9 @@ def test_words_are_listed_beside_the_run_that_has_not_obeyed_them(
     assert pairs(source="person", run=judged) == [("u2", "noise")]
     assert pairs(source="person", verdict="hard") == [("u1", "noise")]
     assert pairs(source="person", user_id="u9") == [("u9", "noise")]
+    assert pairs(action="drop") == [("u1", "noise")]
+    assert pairs(action="keep", source="person") == [("u2", "noise")]
+    assert pairs(action="add", source="person") == []
     first, second, third = _listed(client, dataset, source="person")
     assert (first["decided_by"], first["action"], first["run_id"]) == ("rule", "drop", judged)
     assert (first["person"]["verdict"], first["person"]["author"]) == ("hard", "ada")

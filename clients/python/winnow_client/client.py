@@ -180,7 +180,7 @@ class Client:
     def verdicts(
         self, dataset_id: str, *, page_size: int = 1000, **filters: str | None
     ) -> Iterator[Json]:
-        """Iterate over all verdicts; filters: run, verdict, user_id, item_id, source.
+        """Iterate over all verdicts; filters: run, verdict, user_id, item_id, action, source.
 
         With source="person" also over words that no run has obeyed yet.
         """
