@@ -7,6 +7,7 @@ from uuid import UUID
 import polars as pl
 import pytest
 
+from services.api.use_cases.overrule import set_words
 from services.recsys.data import Interactions
 from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import datasets, overrides, stages
@@ -51,12 +52,9 @@ class Refined:
 
 
 def _say(shop: Shop, words: dict[Pair, str | None]) -> None:
+    rows = [Word(user_id=u, item_id=i, verdict=word) for (u, i), word in words.items()]
     with unit_of_work(shop.project_id) as session:
-        dataset = datasets.lock(session, shop.dataset_id)
-        dataset.version += 1
-        session.flush()
-        rows = [Word(user_id=u, item_id=i, verdict=word) for (u, i), word in words.items()]
-        overrides.keep(session, dataset, rows, ACTOR)
+        set_words(session, shop.dataset_id, list(enumerate(rows)), actor=ACTOR)
 
 
 def _begin(shop: Shop, **params: object) -> UUID:
@@ -148,6 +146,7 @@ def test_a_persons_words_change_the_next_runs_graph_and_nothing_is_paid_for_them
     assert after.train == before.train
     _check_nothing_was_asked(shop, after, set(said))
     assert len(after.candidates) == 150  # the budget went to others
+    assert after.figures["snapshot"]["dataset_version"] == 1, "saying it was a write"
     people = after.figures["refine"]["people"]
     assert people == {"keep": 3, "drop": 1, "add": 1, "none": 3, "not_in_graph": 1}
     without = called_noise(split.val, after.files)
