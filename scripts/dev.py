@@ -48,8 +48,14 @@ def test(words: list[str]) -> int:
 
 
 def soak(words: list[str]) -> int:
-    """The long fault and fuzz series: every property with thousands of examples."""
-    return run("-m", "pytest", "-n", "2", "--hypothesis-profile", "soak", *words)
+    """The long series: faults on a running stack, then every property with thousands of examples.
+
+    Words go to the faults (`--help` lists them), those behind `--` to pytest.
+    """
+    split = words.index("--") if "--" in words else len(words)
+    broken = run("-m", "tests.faults", *words[:split])
+    fuzzed = run("-m", "pytest", "-n", "2", "--hypothesis-profile", "soak", *words[split + 1 :])
+    return broken or fuzzed
 
 
 def bench(words: list[str]) -> int:
@@ -63,7 +69,7 @@ def migrate(words: list[str]) -> int:
 
 
 def check(_words: list[str]) -> int:
-    """Style, types, imports and lock files; all of them, even after a failure."""
+    """Style, types, imports, lock and container files; all of them, even after a failure."""
     failed = [command[0] for command in CHECKS if run(*command[1:], quiet_as=command[0]) != 0]
     print(f"check: {', '.join(failed)} failed" if failed else "check: all well")
     return int(bool(failed))
@@ -75,6 +81,7 @@ CHECKS = (
     ("types", "-m", "mypy"),
     ("imports", "-c", "from importlinter.cli import lint_imports_command as run; run()"),
     ("locks", "-m", "scripts.locks"),
+    ("containers", "-m", "scripts.containers"),
 )
 
 

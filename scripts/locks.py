@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+IMAGES = ("api", "llm_worker", "trainer", "local_llm", "torch")  # torch: a layer of two images
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 PIN = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", re.IGNORECASE)
 ASKED = re.compile(r"^([a-z0-9][a-z0-9._-]*)", re.IGNORECASE)
@@ -21,12 +22,12 @@ def problems(folder: Path = REQUIREMENTS) -> list[str]:
         if not lock.exists():
             found.append(f"{lock.name} is missing")
             continue
-        asked, pinned = _asked(source), _pinned_for(source.name, lock)
-        found += [f"{lock.name} lacks {name}: compile it anew" for name in sorted(asked - pinned)]
-        found += [f"{source.name} no longer asks for {name}" for name in sorted(pinned - asked)]
+        wished, pinned = asked(source), _pinned_for(source.name, lock)
+        found += [f"{lock.name} lacks {name}: compile it anew" for name in sorted(wished - pinned)]
+        found += [f"{source.name} no longer asks for {name}" for name in sorted(pinned - wished)]
     for lock in sorted(folder.glob("*.lock")):
         found += _unsafe(lock)
-    return found + _disagreements(folder)
+    return found + _disagreements(folder) + _strangers(folder)
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
@@ -39,7 +40,8 @@ def pins(lock: Path) -> dict[str, set[str]]:
     return versions
 
 
-def _asked(source: Path) -> set[str]:
+def asked(source: Path) -> set[str]:
+    """Return the names that an .in file asks for."""
     lines = source.read_text(encoding="utf-8").splitlines()
     return {_normal(match[1]) for match in map(ASKED.match, lines) if match}
 
@@ -68,6 +70,16 @@ def _disagreements(folder: Path) -> list[str]:
         for lock in sorted(folder.glob("*.lock"))
         for name, versions in sorted(pins(lock).items())
         if name in main and main[name] != versions
+    ]
+
+
+def _strangers(folder: Path) -> list[str]:
+    """An image holds a part of what is tested: nothing of its own."""
+    main = pins(folder / "main.lock")
+    return [
+        f"{image}.lock pins {name}, which main.lock lacks"
+        for image in IMAGES
+        for name in sorted(pins(folder / f"{image}.lock").keys() - main.keys())
     ]
 
 

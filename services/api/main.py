@@ -7,11 +7,15 @@ from services.api import errors, openapi
 from services.api.auth import Keyring
 from services.api.boundary import Boundary
 from services.api.docs_page import page
+from services.api.event_stream import Streams
 from services.api.gate import BodyLimit, Gate
 from services.api.hot import Hot
 from services.api.idempotency import ReplayError
+from services.api.metrics import Meter, application
+from services.api.probes import probes
+from services.api.readiness import Readiness
 from services.api.routes import ROUTERS
-from services.api.served import Pointers, Shelf
+from services.api.served import OnDemand, Pointers, Scorer, Shelf
 from services.shared.artifacts import ArtifactStore
 from services.shared.settings import settings
 
@@ -35,6 +39,12 @@ def create_routes() -> FastAPI:
     app.state.keyring = Keyring()
     app.state.pointers = Pointers()
     app.state.shelf = Shelf(store)
+    app.state.scorer = Scorer()
+    app.state.on_demand = OnDemand(app.state.scorer)
+    app.state.readiness = Readiness(probes(app.state.shelf, app.state.scorer))
+    app.state.streams = Streams()
+    app.state.meter = Meter()
+    app.state.metrics = application(app)
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
@@ -46,8 +56,8 @@ def create_routes() -> FastAPI:
 
 def wrap(app: FastAPI) -> ASGIApp:
     """Return the application with everything that stands before its routes."""
-    hot = Hot(app, app.state.pointers, app.state.shelf)
-    return Boundary(Gate(BodyLimit(hot), app.state.keyring))
+    hot = Hot(app, app.state.pointers, app.state.shelf, app.state.on_demand)
+    return Boundary(Gate(BodyLimit(hot), app.state.keyring), app.state.meter)
 
 
 def store() -> ArtifactStore:

@@ -72,6 +72,8 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
         found.append(409)
     if "requestBody" in operation:
         found += [413, 415]
+    if path.endswith("/events"):
+        found.append(429)
     if path.endswith((RECOMMENDATIONS, "/noise-report")):
         found.append(409)
     return sorted(set(found))
@@ -100,7 +102,7 @@ def _problem_answer(status: int) -> Json:
         "description": phrase,
         "content": {PROBLEM_JSON: {"schema": schema, "example": example}},
     }
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         answer["headers"] = {
             "Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}
         }

@@ -8,7 +8,9 @@ from celery import Celery
 from celery.signals import worker_shutting_down
 
 from services.llm_worker import tasks
+from services.shared import metrics
 from services.shared.celery import make_app
+from services.shared.presence import Presence
 from services.shared.queues import Queue
 
 CONCURRENCY = 4
@@ -31,4 +33,6 @@ def _stop(**_: object) -> None:
 def main() -> None:
     """Serve until told to stop."""
     queues = f"--queues={Queue.RATE.value}"
-    worker_app().worker_main(["worker", queues, "--without-gossip", "--without-mingle"])
+    metrics.serve("llm_worker")
+    with Presence((Queue.RATE,)):
+        worker_app().worker_main(["worker", queues, "--without-gossip", "--without-mingle"])

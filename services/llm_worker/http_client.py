@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 
-from services.llm_worker import wire
+from services.llm_worker import metrics, wire
 from services.llm_worker.pinned import GuardedResolver
 from services.shared.clock import utc_now
 from services.shared.llm.protocol import (
@@ -59,10 +59,11 @@ class HttpClient:
 
     async def chat(self, request: ChatRequest) -> ChatReply:
         """Make one attempt; a body without a text is `unparsable`."""
-        answer = await self._post("chat/completions", wire.chat_body(request))
+        with metrics.IN_FLIGHT.labels("chat").track_inprogress():
+            answer = await self._post("chat/completions", wire.chat_body(request))
         said = wire.read_chat(answer.raw) if answer.status == "ok" else wire.Chat(None, None)
         garbled = answer.status == "ok" and said.text is None
-        return ChatReply(
+        reply = ChatReply(
             text=said.text,
             usage=said.usage,
             latency_ms=answer.latency_ms,
@@ -70,15 +71,18 @@ class HttpClient:
             http_status=answer.http_status,
             retry_after=answer.retry_after,
         )
+        metrics.called("chat", request.model, reply)
+        return reply
 
     async def embed(self, request: EmbedRequest) -> EmbedReply:
         """Make one attempt; fewer vectors than texts, or ragged ones, are `unparsable`."""
-        answer = await self._post("embeddings", wire.embed_body(request))
+        with metrics.IN_FLIGHT.labels("embedding").track_inprogress():
+            answer = await self._post("embeddings", wire.embed_body(request))
         told = wire.Vectors(None, None)
         if answer.status == "ok":
             told = wire.read_vectors(answer.raw, count=len(request.texts))
         garbled = answer.status == "ok" and told.vectors is None
-        return EmbedReply(
+        reply = EmbedReply(
             vectors=told.vectors or [],
             usage=told.usage,
             latency_ms=answer.latency_ms,
@@ -86,6 +90,8 @@ class HttpClient:
             http_status=answer.http_status,
             retry_after=answer.retry_after,
         )
+        metrics.called("embedding", request.model, reply)
+        return reply
 
     async def close(self) -> None:
         """Close the connections."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from services.llm_worker.limiter import Limiter, Stopped, wait
+from services.llm_worker.metrics import RETRIES
 from services.shared.llm.protocol import CallStatus
 
 PASSING: frozenset[CallStatus] = frozenset(
@@ -43,6 +44,11 @@ class Retrier:
         self._limiter = limiter
         self.max_attempts = max_attempts
 
+    async def once(self, attempt: Callable[[], Awaitable[R]], stopped: Stopped) -> R:
+        """Return the reply of one attempt; StoppedError instead once `stopped` says so."""
+        async with self._limiter.slot(stopped):
+            return await attempt()
+
     async def call(self, attempt: Callable[[], Awaitable[R]], made: list[R], stopped: Stopped) -> R:
         """Return the first reply that is no passing trouble, or the last that the cap allows.
 
@@ -50,11 +56,11 @@ class Retrier:
         `stopped` says so: then StoppedError, unless a reply is there to be returned.
         """
         while True:
-            async with self._limiter.slot(stopped):
-                reply = await attempt()
+            reply = await self.once(attempt, stopped)
             made.append(reply)
             if reply.status not in PASSING or len(made) >= self.max_attempts or stopped():
                 return reply
+            RETRIES.labels(reply.status).inc()
             if reply.retry_after is not None:
                 self._limiter.pause(reply.retry_after)
             await wait(backoff(len(made)), stopped)

@@ -6,6 +6,7 @@ from celery import Celery
 from celery.signals import setup_logging, task_postrun, task_prerun
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
+from services.shared.pulse import Pulse
 from services.shared.settings import settings
 
 MESSAGE_VERSION = 1
@@ -46,6 +47,7 @@ def make_app(name: str, *, queues: str = "") -> Celery:
             "socket_connect_timeout": 5,
         },
     )
+    app.steps["consumer"].add(Pulse)
     return app
 
 
@@ -55,7 +57,12 @@ def sender() -> Celery:
     app = make_app("winnow-sender")
     app.conf.update(
         task_publish_retry=False,
-        broker_transport_options={"socket_timeout": 3, "socket_connect_timeout": 2},
+        # without a word on retries a connection is tried for four more seconds, and a caller waits
+        broker_transport_options={
+            "socket_timeout": 3,
+            "socket_connect_timeout": 2,
+            "max_retries": 0,
+        },
     )
     return app
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from services.shared.errors import LeaseLostError
 from services.shared.settings import settings
@@ -46,5 +46,5 @@ class Heartbeat:
             except LeaseLostError:
                 self.lost.set()
                 return
-            except DBAPIError as error:
+            except SQLAlchemyError as error:  # also the pool's: every connection may be taken
                 log.warning("lease.renewal_failed", error=type(error).__name__)

@@ -42,13 +42,18 @@ class Limits(BaseModel):
     prompt_text_chars: int = Field(default=4_000, description="of one text inside a prompt")
     parse_memory_bytes: int = Field(default=3 * 2**30, description="address space of the parser")
     page_size: int = Field(default=1_000)
+    event_streams: int = Field(default=100, ge=0, description="open at once per api process")
 
 
 class Settings(BaseSettings):
     """All of it; a missing value is named by the service that needs it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WINNOW_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="WINNOW_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a line of .env.example that nobody filled in
+        extra="forbid",
+        frozen=True,
     )
 
     database_url: SecretStr | None = Field(default=None, description="role winnow_app")
@@ -62,6 +67,23 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65535)
+    scorer_host: str = Field(default="127.0.0.1", description="where the scorer listens")
+    scorer_port: int = Field(default=8070, ge=1, le=65535)
+    scorer_url: str = Field(
+        default="", description="where the api finds it: http://127.0.0.1:8070; empty: none"
+    )
+    scorer_key: SecretStr | None = Field(default=None, description="shared by api and scorer")
+    scorer_timeout_seconds: float = Field(default=2.0, gt=0, description="until lists stand in")
+    scorer_memory_bytes: int = Field(
+        default=2 * 2**30, gt=0, description="of the models that the scorer keeps at hand"
+    )
+    metrics_host: str = Field(default="127.0.0.1", description="where workers serve /metrics")
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65533,
+        description="0: off; api-worker takes it, llm_worker the next, trainer the one after",
+    )
     llm: Endpoint = Endpoint()
     embedder: Endpoint = Endpoint()
     local_llm: LocalLlm = LocalLlm()
@@ -70,15 +92,28 @@ class Settings(BaseSettings):
     outgoing_allow: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(), description="host:port of private addresses that may be called"
     )
+    preflight_seconds: float = Field(
+        default=120.0, gt=0, description="for one query of a preflight report or an estimate"
+    )
     lease_seconds: float = Field(default=30.0, gt=0)
     stage_attempts: int = Field(default=5, ge=1, description="claims before a stage has failed")
     sweep_seconds: float = Field(default=10.0, gt=0)
+    retry_first_seconds: float = Field(
+        default=15.0, gt=0, description="until a paused job is tried again; doubled each time"
+    )
+    retry_longest_seconds: float = Field(default=120.0, gt=0, description="between two such tries")
+    disk_room_bytes: int = Field(
+        default=64 * 2**20, ge=1, description="free before a job paused by a full disk goes on"
+    )
     batch_pairs: int = Field(default=512, ge=1, description="pairs of one rating batch")
     flush_answers: int = Field(default=200, ge=1, description="answers per rating transaction")
     flush_seconds: float = Field(default=0.5, gt=0)
     train_threads: int = Field(default=1, ge=1, description="torch threads of one stage")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
     list_length: int = Field(default=100, ge=1, description="items per pre-encoded list")
+    pulse_file: Path | None = Field(
+        default=None, description="touched by a worker that takes messages: for health checks"
+    )
     log_level: str = "INFO"
     log_format: str = Field(default="json", pattern="^(json|console)$")
 

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from services.shared import broker
+from services.shared import broker, metrics
 from services.shared.db.session import unit_of_work
 from services.shared.queues import Task
 from services.shared.settings import settings
@@ -29,6 +29,7 @@ def sweep() -> int:
     for message in overdue:
         broker.send(message)
     if overdue:
+        metrics.SWEPT.inc(len(overdue))
         log.info("sweep.sent", messages=len(overdue))
     return len(overdue)
 

@@ -8,7 +8,10 @@ from celery import Celery
 from celery.signals import worker_shutting_down
 
 import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
+from services.shared import metrics
 from services.shared.celery import make_app
+from services.shared.presence import Presence
+from services.shared.queues import Queue
 from services.trainer import tasks
 
 QUEUES = "train,light"
@@ -32,6 +35,8 @@ def _stop(**_: object) -> None:
 
 def main() -> None:
     """Serve until told to stop."""
-    worker_app().worker_main(
-        ["--quiet", "worker", f"--queues={QUEUES}", "--hostname=trainer@%h", *OPTIONS]
-    )
+    metrics.serve("trainer")
+    with Presence([Queue(name) for name in QUEUES.split(",")]):
+        worker_app().worker_main(
+            ["--quiet", "worker", f"--queues={QUEUES}", "--hostname=trainer@%h", *OPTIONS]
+        )

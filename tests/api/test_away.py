@@ -56,9 +56,12 @@ def test_it_lives_but_is_not_ready(get: object) -> None:
     assert get("/health/live", KEY).status_code == 200  # type: ignore[operator]
     ready = get("/health/ready", KEY)  # type: ignore[operator]
     assert ready.status_code == 503
-    assert ready.json()["dependencies"] == {
+    assert ready.headers["retry-after"] == "5"
+    found = ready.json()["dependencies"]
+    assert {name: found[name]["status"] for name in ("postgres", "lists", "valkey", "llm")} == {
         "postgres": "away",
         "lists": "ok",
         "valkey": "away",
         "llm": "not configured",
     }
+    assert "127.0.0.1" not in ready.text

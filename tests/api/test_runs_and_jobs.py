@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from services.api.use_cases import check_extent
-from services.api.use_cases.start_run import check_budget
+from services.api.use_cases.check_run import check_budget
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Run
 from services.shared.errors import InvalidError
@@ -77,7 +77,7 @@ def test_a_run_is_a_job_with_every_stage_and_pins_what_it_depends_on(
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
-        ({"validate_only": True}, "/validate_only"),
+        ({"validate_only": "yes"}, "/validate_only"),
         ({"method": "magic"}, "/method"),
         ({"params": {"L": 99}}, "/params/L"),
         ({"params": {"typo": 1}}, "/params/typo"),

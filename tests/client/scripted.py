@@ -17,6 +17,7 @@ class Answer:
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
     hang_up: bool = False
+    cut: bool = False  # the connection breaks before the last byte
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,14 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.hang_up:
             self.close_connection = True
             return
-        content = b"" if answer.body is None else json.dumps(answer.body).encode()
+        content = _bytes(answer.body)
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(len(content) + answer.cut))
         self.end_headers()
         self.wfile.write(content)
+        self.close_connection = self.close_connection or answer.cut
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -78,6 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _bytes(body: object) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    return b"" if body is None else json.dumps(body).encode()
 
 
 @contextmanager

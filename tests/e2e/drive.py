@@ -13,7 +13,7 @@ Json = dict[str, Any]
 SETTINGS = {"split": {"kind": "column"}}
 PARAMS = {"d": 16, "epochs": 4, "n1": 1, "n2": 2}
 RUN: Json = {"params": PARAMS, "seed": 5, "budget_pairs": 400}
-PATIENCE = 240.0  # seconds that a job may take where the machine is busy with other things
+PATIENCE = 600.0  # seconds that a job may take where the machine is busy with other things
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,28 +1,32 @@
-"""A gate before the local endpoint: it counts every chat, and can be shut after so many."""
+"""A gate before the local endpoint: it counts every chat, can be shut after so many, or be away."""
 
 import http.client
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import cast
 
 from winnow.embedded.ports import LOOPBACK
 
 PASSED_ON = ("Authorization", "Content-Type")
+AWAY = b'{"error": {"message": "away", "type": "server_error"}}'
 
 
 class Gate(ThreadingHTTPServer):
     """Passes calls on to `port` of the loopback address.
 
-    A call counts when it has arrived: an endpoint with a price would charge for it, whatever
-    becomes of the caller.
+    A call counts when it has arrived, and is paid for when the endpoint has answered it, whatever
+    becomes of the caller. While the gate is away, it answers 503 at once and nothing counts.
     """
 
     def __init__(self, port: int) -> None:
         super().__init__((LOOPBACK, 0), _Visitor)
         self.target = port
         self.calls = 0
+        self.paid = 0
+        self.away = False
         self._state = threading.Condition()
         self._waiting = 0
         self._left: int | None = None  # calls that still pass; None while the gate is open
@@ -62,6 +66,11 @@ class Gate(ThreadingHTTPServer):
             if self._left is not None:
                 self._left -= 1
 
+    def charge(self) -> None:
+        """Count an answer of the endpoint."""
+        with self._state:
+            self.paid += 1
+
     def close(self) -> None:
         """Stop, with nobody left behind the gate."""
         self.open()
@@ -79,14 +88,20 @@ class _Visitor(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         gate = cast("Gate", self.server)
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if gate.away:
+            self._hand_back(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", AWAY)
+            return
         gate.enter()
         onward = http.client.HTTPConnection(LOOPBACK, gate.target)
         headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
         try:
             onward.request("POST", self.path, body, headers)
             answer = onward.getresponse()
-            self._hand_back(answer.status, answer.headers["Content-Type"], answer.read())
-        except ConnectionError:  # a caller that was killed, or an endpoint that has ended
+            said = answer.read()
+            if answer.status == HTTPStatus.OK:
+                gate.charge()
+            self._hand_back(answer.status, answer.headers["Content-Type"], said)
+        except (OSError, http.client.HTTPException):  # a killed caller, or a killed endpoint
             self.close_connection = True
         finally:
             onward.close()

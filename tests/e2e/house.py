@@ -41,15 +41,20 @@ class House:
             project = operator.create_project(f"{name} {uuid.uuid4().hex[:6]}")["id"]
             return str(operator.create_key(project_id=project, name=name, role="write")["key"])
 
-    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
-        """Return what a query finds as the superuser, from whom no policy hides anything."""
+    @property
+    def admin_url(self) -> str:
+        """Return the superuser's way into the database."""
         home = self.stack.home
         server = Postgres(
             folder=home.folder / "postgres",
             port=home.ports()["postgres"],
             password=home.secret("admin"),
         )
-        engine = create_engine(server.url(database=DATABASE))
+        return server.url(database=DATABASE)
+
+    def rows(self, query: str, **values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds as the superuser, from whom no policy hides anything."""
+        engine = create_engine(self.admin_url)
         try:
             with engine.connect() as connection:
                 return [tuple(row) for row in connection.execute(text(query), values)]
@@ -63,6 +68,12 @@ class House:
         for member in records.family(record):
             member.kill()
         eventually(lambda: not record.alive, what=f"the end of {name}")
+
+    def pid(self, name: str) -> int:
+        """Return the process id of a process of the stack that runs."""
+        record = records.load_running(self.stack.home.run, name)
+        assert record is not None, f"{name} does not run"
+        return record.pid
 
     def stage(self, name: str) -> psutil.Process | None:
         """Return the process that works on a stage of this name now."""
@@ -79,12 +90,16 @@ class House:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[House]:
-    """Yield a stack in `folder` whose chats go through a gate; all of it is ended."""
+def running(folder: Path, **given: str) -> Iterator[House]:
+    """Yield a stack in `folder` whose chats go through a gate; all of it is ended.
+
+    `given` are further WINNOW_* settings; they win.
+    """
     home, port = Home(folder), free_port()
     home.create()
     gate = Gate(port)
-    stack = Stack(folder, settings=_settings(gate, port, key=home.secret("local_llm")))
+    settings = _settings(gate, port, key=home.secret("local_llm")) | given
+    stack = Stack(folder, settings=settings)
     try:
         with stack:
             yield House(stack, gate)

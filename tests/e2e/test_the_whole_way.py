@@ -1,4 +1,4 @@
-"""A downstream app's whole way over HTTP, and the same way with two processes killed on it."""
+"""A downstream app's whole way over HTTP, and the same way with six faults on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.drive import PARAMS, PATIENCE, RUN, Filled, Watched, fill, watch
+from tests.e2e.drive import PARAMS, RUN, Filled, Watched, fill, watch
 from tests.e2e.house import FLUSH, IN_FLIGHT, House, eventually
-from tests.e2e.shop import BAD_LINES, BOOKS, READERS, Shop
+from tests.e2e.shop import BAD_LINES, BOOKS, READERS, TYPES, Shop
+from tests.faults.checks import result_of, violations
+from tests.faults.reader import Reader
+from tests.faults.trial import Trial, strikes_of
+from tests.faults.way import Way as FaultyWay
 from winnow_client import ApiError, Client
 
 pytestmark = pytest.mark.e2e
@@ -31,6 +35,18 @@ STAGES = {
     "publish",
 }
 CALLS_BEFORE_THE_KILL = 300  # of about 700
+SAMPLE = Trial(
+    strikes=(
+        ("Valkey wiped", "queued"),
+        ("stage killed", "pretrain"),
+        ("llm_worker killed", "rate"),
+        ("Postgres killed", "train"),
+        ("trainer killed", "evaluate"),
+        ("api killed", "posting"),
+    ),
+    seed=1,
+)
+"""A sample of the fault series; `make soak` tries every fault at every moment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +58,14 @@ class Way:
     calls: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Battered:
+    """A way on which much was killed, and somebody who read lists meanwhile."""
+
+    way: FaultyWay
+    reader: Reader
+
+
 @pytest.fixture(scope="module")
 def undisturbed(client: Client, shop: Shop, house: House) -> Way:
     """The way without any trouble."""
@@ -51,19 +75,29 @@ def undisturbed(client: Client, shop: Shop, house: House) -> Way:
 
 
 @pytest.fixture(scope="module")
-def broken(client: Client, shop: Shop, house: House, undisturbed: Way) -> Way:
-    """The same way; `pretrain` and the llm_worker are killed, and the stack is told `up` again."""
-    before = house.gate.calls
-    filled = fill(client, shop, name="broken")
-    house.gate.shut_after(CALLS_BEFORE_THE_KILL)
-    job = client.start_run(filled.dataset_id, **RUN)
-    house.wait_for_stage("pretrain").kill()
-    assert house.gate.holds(IN_FLIGHT, seconds=PATIENCE)
-    house.kill("llm_worker")
-    house.gate.open()
-    house.stack.up()
-    run = watch(client, job)
-    return Way(filled=filled, run=run, calls=house.gate.calls - before)
+def battered(house: House, shop: Shop, key: str, undisturbed: Way) -> Battered:
+    """The same way, and on it a fault at each of six moments; then the stack is told `up` again."""
+    path = f"/v1/datasets/{undisturbed.filled.dataset_id}/recommendations/{READER}"
+    way = FaultyWay(
+        house=house,
+        shop=shop,
+        key=key,
+        run=RUN,
+        name="broken",
+        strikes=strikes_of(SAMPLE, house),
+        calls_before=CALLS_BEFORE_THE_KILL,
+    )
+    with Reader(house.url, key, path) as reader:
+        way.go()
+    return Battered(way=way, reader=reader)
+
+
+@pytest.fixture(scope="module")
+def broken(battered: Battered) -> Way:
+    """The broken way as the tests of any way read it."""
+    way = battered.way
+    filled = Filled(dataset_id=way.dataset, imports=dict(zip(TYPES, way.imports, strict=True)))
+    return Way(filled=filled, run=Watched(job=way.job), calls=way.calls)
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +219,17 @@ def test_another_projects_key_finds_nothing_anywhere(
     assert [one for one in asked if one[0] != 404] == []
     assert listed == [[], []]
     assert client.dataset(ids["dataset"])["current_model_id"] == ids["model"]
+
+
+def test_nothing_is_lost_doubled_or_left_over_whatever_was_killed(
+    battered: Battered, undisturbed: Way, house: House
+) -> None:
+    run, dataset = undisturbed.run.id, undisturbed.filled.dataset_id
+    reference = result_of(house, run=run, dataset=dataset)
+    assert battered.way.struck == {moment for _, moment in SAMPLE.strikes}
+    assert violations(battered.way, reference, again=IN_FLIGHT + FLUSH) == [], SAMPLE
+    assert battered.reader.wrong == [], SAMPLE
+    assert battered.reader.served > 0
 
 
 def test_killed_processes_change_no_rating_no_verdict_and_no_model(

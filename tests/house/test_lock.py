@@ -43,3 +43,14 @@ def test_a_pin_without_a_hash_a_torch_and_another_version_are_told(copy: Path) -
         "bench.lock pins redis without a hash",
         "bench.lock and main.lock pin different versions of redis",
     ]
+
+
+def test_an_image_that_wants_what_the_tests_never_saw_is_told(copy: Path) -> None:
+    with (copy / "api.in").open("a", encoding="utf-8") as wishes:
+        wishes.write("leftpad>=1\n")
+    with (copy / "trainer.lock").open("a", encoding="utf-8") as lock:
+        lock.write("leftpad==1.0 \\\n    --hash=sha256:00\n")
+    assert problems(copy) == [
+        "api.lock lacks leftpad: compile it anew",
+        "trainer.lock pins leftpad, which main.lock lacks",
+    ]

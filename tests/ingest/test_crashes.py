@@ -9,7 +9,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from services.api.ingest import reports, spool
 from services.api.use_cases.cancel_job import cancel_job
@@ -18,12 +20,14 @@ from services.api.worker import perform_import as performing
 from services.api.worker.clean import clean
 from services.api.worker.perform_import import perform_import
 from services.api.worker.settle_import import admit
+from services.shared import broker
 from services.shared.db.repos import datasets, imports, profiles, staging
 from services.shared.db.repos.imports import Counts
 from services.shared.db.repos.profiles import Profile
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import User
 from services.shared.errors import LeaseLostError
+from services.shared.queues import Task
 from tests.databases import Database, libpq
 from tests.ingest.house import Shop, running, until
 
@@ -80,6 +84,30 @@ def test_a_crash_after_the_rows_are_visible_only_ends_the_job(
     assert (ended["state"], ended["result"]["accepted"]) == ("succeeded", 2)
     assert len(shop.rows()) == 2
     assert shop.http.get(shop.path).json()["version"] == 1
+
+
+def test_an_upload_whose_commit_nobody_heard_of_keeps_its_file(
+    shop: Shop, rows_in: Callable[[str], int]
+) -> None:
+    def lose(session: Session) -> None:
+        if any(message.task is Task.IMPORT for message in broker.pending(session)):
+            raise OperationalError("COMMIT", {}, ConnectionResetError())
+
+    again = {"Idempotency-Key": "the-same-again"}
+    event.listen(Session, "after_commit", lose)
+    try:
+        assert shop.send(SMALL, headers=again).status_code == 503
+    finally:
+        event.remove(Session, "after_commit", lose)
+    answer = shop.send(SMALL, headers=again)
+    assert (answer.status_code, answer.headers["Idempotency-Replayed"]) == (202, "true")
+    job = UUID(answer.json()["id"])
+    (path,) = spool.folder().glob(f"*_{job}")
+    owner = spool.owner_of(path.name)
+    assert owner is not None
+    perform_import(job, project_id=owner[0], stopping=threading.Event())
+    assert shop.job(str(job))["result"]["accepted"] == rows_in("SELECT 2")
+    assert len(shop.rows()) == 2
 
 
 def test_a_worker_that_lost_its_lease_publishes_nothing(

@@ -26,6 +26,7 @@ def test_a_csv_comes_in_with_its_counts(shop: Shop) -> None:
         "rejected": 0,
         "errors": [],
         "warnings": [],
+        "validate_only": False,
     }
     assert [
         (row["user_id"], row["item_id"], row["value"], row["timestamp"], row["text"])
@@ -98,7 +99,8 @@ def test_a_file_that_is_cut_off_late_brings_nothing_in(shop: Shop) -> None:
         (b"user_id,rating\nu,1\n", {}, 422, "MISSING_COLUMN"),
         (b"user_id,item_id,rating\nu,i,1\n", {}, 422, "UNKNOWN_COLUMN"),
         (b"user_id,item_id\n", {"Content-Type": "text/html"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
-        (b"user_id,item_id\n", {"Content-Encoding": "zstd"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (b"user_id,item_id\n", {"Content-Encoding": "br"}, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        (b"user_id,item_id\n", {"Content-Encoding": "zstd"}, 400, "BAD_ZSTD"),
         (b"user_id,item_id\n", {"Content-Encoding": "gzip"}, 400, "BAD_GZIP"),
         (b"user_id,item_id\nu" + b"u" * 50_000_000, {}, 413, "TOO_LARGE"),
     ],

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from winnow_client.errors import JobFailedError, Json
+from winnow_client.following import follow
 from winnow_client.retry import Retry
 from winnow_client.transport import Transport, segment
 from winnow_client.uploads import Source, body_of, media_of
@@ -141,6 +142,24 @@ class Client:
         """Ask a job to stop."""
         answer: Json | None = self._transport.call("POST", f"/v1/jobs/{segment(job_id)}:cancel")
         return answer
+
+    def events(
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        on_progress: Callable[[Json], None] | None = None,
+    ) -> Iterator[Json]:
+        """Iterate over a job's events, those with an id over `after`, until the job has ended.
+
+        They come as they happen: dicts with `id`, `at`, `kind`, `stage`, `data`. A stream that is
+        cut off, or refused for now, is resumed after the last one; no event is missed or repeated.
+        In between, `on_progress` is told the state, the counts and the seconds that are left.
+        """
+        path = f"/v1/jobs/{segment(job_id)}/events"
+        return follow(
+            self._transport, path, after=after, on_progress=on_progress, sleep=self._sleep
+        )
 
     def wait(
         self,

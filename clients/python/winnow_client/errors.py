@@ -34,6 +34,7 @@ class ApiError(WinnowError):
         self.detail = detail
         self.request_id = request_id
         self.errors = errors or []
+        self.retry_after: float | None = None  # seconds, where a refused stream named them
         super().__init__(f"{status} {code}: {detail}")
 
 

@@ -25,7 +25,10 @@ class Retry:
 
     def wait(self, attempt: int, response: httpx.Response | None) -> float:
         """Return the seconds before attempt + 1: Retry-After where the server says it."""
-        asked = retry_after(response) if response is not None else None
+        return self.pause(attempt, retry_after(response) if response is not None else None)
+
+    def pause(self, attempt: int, asked: float | None) -> float:
+        """Return the seconds before attempt + 1: `asked`, where the server asked for any."""
         wait = self.first_wait * 2**attempt if asked is None else asked
         return min(wait, self.cap)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from winnow_client.errors import ApiError, ConnectionFailedError, Json, api_error
-from winnow_client.retry import IDEMPOTENT, Retry, is_refused_for_now
+from winnow_client.retry import IDEMPOTENT, Retry, is_refused_for_now, retry_after
+
+SILENCE_SECONDS = 45.0
+"""Three heartbeats: a stream on which nothing is said for so long is dead."""
 
 Body = Callable[[], Iterator[bytes]]
 
@@ -35,7 +38,7 @@ class Transport:
     ) -> None:
         if not (key.isascii() and key.isprintable()):  # a sentence that does not quote the key
             raise ValueError("the key holds a character outside printable ASCII: is it whole?")
-        self._retry = retry or Retry()
+        self.retry = retry or Retry()
         self._sleep = sleep
         self._http = httpx.Client(
             base_url=base_url,
@@ -63,7 +66,7 @@ class Transport:
         Raises ApiError for a 4xx/5xx answer and ConnectionFailedError where none came.
         """
         safe = replayable and (method in IDEMPOTENT or "Idempotency-Key" in (headers or {}))
-        attempts = self._retry.attempts if safe else 1
+        attempts = self.retry.attempts if safe else 1
 
         def build() -> httpx.Request:
             return self._http.build_request(
@@ -78,6 +81,26 @@ class Transport:
         response = self._send(build, attempts)
         return response.json() if response.content else None
 
+    @contextmanager
+    def streaming(self, path: str, *, headers: dict[str, str]) -> Iterator[Iterator[str]]:
+        """Yield the lines of a stream of events as they come; one attempt.
+
+        Raises ApiError for a 4xx/5xx answer and ConnectionFailedError where none came, where the
+        stream broke, or where it was silent for longer than any heartbeat.
+        """
+        wanted = {"Accept": "text/event-stream", **headers}
+        timeout = httpx.Timeout(SILENCE_SECONDS)
+        try:
+            with self._http.stream("GET", path, headers=wanted, timeout=timeout) as response:
+                if response.is_error:
+                    response.read()
+                    refusal = api_error(response)
+                    refusal.retry_after = retry_after(response)
+                    raise refusal
+                yield response.iter_lines()
+        except httpx.TransportError as error:
+            raise ConnectionFailedError(_sentence(self._http.base_url, error)) from error
+
     def _send(self, build: Callable[[], httpx.Request], attempts: int) -> httpx.Response:
         for attempt in range(attempts):
             last = attempt + 1 == attempts
@@ -86,11 +109,11 @@ class Transport:
             except httpx.TransportError as error:
                 if last:
                     raise ConnectionFailedError(_sentence(self._http.base_url, error)) from error
-                self._sleep(self._retry.wait(attempt, None))
+                self._sleep(self.retry.wait(attempt, None))
                 continue
             if last or not is_refused_for_now(response):
                 return _checked(response)
-            self._sleep(self._retry.wait(attempt, response))
+            self._sleep(self.retry.wait(attempt, response))
         raise AssertionError("attempts is at least one")
 
 

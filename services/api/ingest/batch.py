@@ -5,11 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ROWS = 50_000
+CHARS = 32 << 20  # of the lines that make a batch: long texts make it shorter
 SAMPLE = 200
-TEXTS = {
-    "ROW_TOO_LONG": "The line is longer than the limit for one row.",
-    "NOT_UTF8": "The line is no UTF-8.",
-}
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,6 @@ class Batch:
         self.lines.append(line)
         self.rows.append(row)
 
-    def reject(self, line: int, code: str, sample: str, *, detail: str = "", span: int = 1) -> None:
+    def reject(self, line: int, code: str, sample: str, *, detail: str, span: int = 1) -> None:
         """Take note of a row that cannot be read."""
-        self.bad.append(BadLine(line, code, detail or TEXTS[code], sample, span))
+        self.bad.append(BadLine(line, code, detail, sample, span))

@@ -1,5 +1,6 @@
 """A batch of texts to a frame of values in the staging table's columns; bad rows fall out."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 
 import polars as pl
@@ -7,7 +8,8 @@ import polars as pl
 from services.api.ingest import rules
 from services.api.ingest.batch import BadLine, Batch
 from services.api.ingest.columns import ATTRIBUTES, Kind
-from services.api.ingest.times import BAD, NAIVE, read_times
+from services.api.ingest.parquet_rows import ColumnBatch
+from services.api.ingest.times import BAD, NAIVE, read_moments, read_times
 
 RULE, TIME = "__rule", "__time"
 TIME_DETAILS = {
@@ -25,10 +27,11 @@ class Checker:
         self._zone = zone
         self.future = 0
 
-    def check(self, batch: Batch) -> pl.DataFrame:
+    def check(self, batch: Batch | ColumnBatch) -> pl.DataFrame:
         """Return the good rows, by line; what is wrong with the others is added to `batch.bad`."""
-        raw = _texts(batch)
-        names = [name for name in batch.columns if name != ATTRIBUTES]
+        raw = batch.frame if isinstance(batch, ColumnBatch) else _texts(batch)
+        names = [name for name, kind in raw.schema.items() if kind == pl.String]
+        names = [name for name in names if name != ATTRIBUTES]
         tests = rules.rules(names, required=self._kind.required, text_chars=self._text_chars)
         first = pl.coalesce(
             [pl.when(rule.broken).then(place) for place, rule in enumerate(tests)]
@@ -37,13 +40,14 @@ class Checker:
         for row in frame.filter(pl.col(RULE).is_not_null() | pl.col(TIME).is_not_null()).rows(
             named=True
         ):
-            batch.bad.append(_bad(row, tests, names))
+            batch.bad.append(_bad(row, tests, batch.columns))
         return self._staged(frame.filter(pl.col(RULE).is_null() & pl.col(TIME).is_null()))
 
     def _with_times(self, frame: pl.DataFrame) -> pl.DataFrame:
         if "timestamp" not in frame.columns:
             return frame.with_columns(pl.lit(None, dtype=pl.String).alias(TIME))
-        micros, codes = read_times(frame["timestamp"], self._zone)
+        read = read_times if frame["timestamp"].dtype == pl.String else read_moments
+        micros, codes = read(frame["timestamp"], self._zone)
         return frame.with_columns(micros.alias("__micros"), codes.alias(TIME))
 
     def _staged(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -71,8 +75,8 @@ def _texts(batch: Batch) -> pl.DataFrame:
     return pl.DataFrame(data).with_columns(empty).insert_column(0, lines)
 
 
-def _bad(row: dict[str, object], tests: list[rules.Rule], names: list[str]) -> BadLine:
-    sample = ",".join(str(row[name] or "") for name in names)
+def _bad(row: dict[str, object], tests: list[rules.Rule], names: Sequence[str]) -> BadLine:
+    sample = ",".join(str(row[name] or "") for name in names if name != ATTRIBUTES)
     line, place = row["line"], row[RULE]
     assert isinstance(line, int)  # noqa: S101 - as the frame was built
     if isinstance(place, int):

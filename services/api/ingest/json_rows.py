@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
 
 import orjson
 
-from services.api.ingest.batch import ROWS, Batch
-from services.api.ingest.columns import ATTRIBUTES, KINDS, unknown
+from services.api.ingest import attributes
+from services.api.ingest.batch import CHARS, ROWS, Batch
+from services.api.ingest.columns import ATTRIBUTES, KINDS, shape_of, unknown
+from services.api.ingest.foreign import Shape, hint
 from services.api.ingest.lines import Lines
+from services.api.ingest.looks import refuse_array, refuse_delimited
 from services.api.ingest.plan import Options
 from services.shared.errors import InvalidError, MalformedError
-from services.shared.nesting import MAX_DEPTH, is_too_deep
 
 NUMBERS = frozenset({"value", "timestamp", "position"})
+JSON = {bool: "a boolean", float: "a fraction", list: "a list", dict: "an object"}
 
 
 class JsonRows:
@@ -23,45 +25,63 @@ class JsonRows:
         self._lines = lines
         self._kind = KINDS[kind]
         self._ignore = options.ignore_unknown
-        self._keys = [(name, options.mapping.get(name, name)) for name in self._kind.columns]
-        self._known = {key for _, key in self._keys}
-        self.columns = self._kind.columns + ((ATTRIBUTES,) if self._kind.open else ())
         text = iter(lines)
         first = next(text, None)
         if first is None:
             raise MalformedError("The file is empty.", code="EMPTY_FILE")
-        self._refuse_unknown(first)
+        names = self._names(first)
+        self._shape = shape_of(self._kind, options.preset, names, line=first)
+        self._texts = self._shape.texts if self._shape and "text" not in options.mapping else ()
+        picks = {**_picks(self._shape, names), **options.mapping}
+        columns = [name for name in self._kind.columns if not (self._texts and name == "text")]
+        self._keys = [(name, picks.get(name, name)) for name in columns]
+        self._known = {key for _, key in self._keys}
+        told = ("text",) if self._texts else ()
+        self.columns = (*columns, *told) + ((ATTRIBUTES,) if self._kind.open else ())
+        self._refuse_unknown(names)
         self._text = enumerate(chain([first], text), start=1)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the rows, some thousand at a time."""
-        batch = Batch(self.columns)
+        batch, stop = Batch(self.columns), self._lines.chars + CHARS
         for number, line in self._text:
             self._take(batch, number, line)
-            if len(batch) >= ROWS:
+            if len(batch) >= ROWS or self._lines.chars >= stop:
                 yield batch
-                batch = Batch(self.columns)
+                batch, stop = Batch(self.columns), self._lines.chars + CHARS
         yield batch
 
-    def _refuse_unknown(self, line: str) -> None:
+    def _names(self, line: str) -> list[str]:
+        """Return the keys of the first object; none where the first line is no object."""
+        refuse_array(line)
         try:
             first = orjson.loads(line)
         except orjson.JSONDecodeError:
-            return  # told with its line number, like any other
-        others = [key for key in first if key not in self._known] if type(first) is dict else []
-        if others and not (self._kind.open or self._ignore):
-            raise unknown(self._kind, others)
+            refuse_delimited(line)
+            return []  # told with its line number, like any other
+        return list(first) if type(first) is dict else []
+
+    def _refuse_unknown(self, names: Sequence[str]) -> None:
+        others = [key for key in names if key not in self._known]
+        if others and not (self._kind.open or self._ignore or self._shape):
+            raise unknown(self._kind, others, names)
+        keys = {name: key for name, key in self._keys if name in self._kind.required}
+        missing = next((name for name, key in keys.items() if names and key not in names), None)
+        way = hint(self._kind.name, names) if missing and self._shape is None else ""
+        if way:
+            detail = f"The first object has no {missing}.{way}"
+            raise InvalidError(detail, code="MISSING_COLUMN")
 
     def _take(self, batch: Batch, number: int, line: str) -> None:
         code = self._lines.fault(number, number)
         if code is not None:
-            batch.reject(number, code, line)
+            batch.reject(number, code, line, detail=self._lines.told(code))
             return
         try:
             batch.add(number, self._row(orjson.loads(line)))
         except orjson.JSONDecodeError as error:
             if line.strip():
-                detail = f"The line is no JSON: {error.msg}."
+                detail = f"The line is no JSON: {error.msg}.{_hint(line)}"
                 batch.reject(number, "MALFORMED_JSON", line, detail=detail)
         except InvalidError as error:
             batch.reject(number, error.code, line, detail=error.detail)
@@ -69,40 +89,39 @@ class JsonRows:
     def _row(self, found: object) -> Sequence[str | None]:
         if not isinstance(found, dict):
             raise InvalidError("The line is no JSON object.", code="MALFORMED_JSON")
-        row = [_text(name, found.get(key)) for name, key in self._keys]
+        values = [(name, found.get(key)) for name, key in self._keys]
+        row = [v if v is None or type(v) is str else _text(name, v) for name, v in values]
+        if self._shape is not None:
+            row = [None if value in self._shape.nothing else value for value in row]
+            found = self._shape.tidy(found)
+        if self._texts:
+            row.append(attributes.text_of(found.get(key) for key in self._texts))
         others = {key: found[key] for key in found if key not in self._known}
         if self._kind.open:
-            row.append(_attributes({} if self._ignore else others))
-        elif others and not self._ignore:
-            raise unknown(self._kind, list(others))
+            row.append(attributes.pack({} if self._ignore else others))
+        elif others and not (self._ignore or self._shape):
+            raise unknown(self._kind, list(others), list(found))
         return row
 
 
-def _text(name: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+def _picks(shape: Shape | None, names: Sequence[str]) -> Mapping[str, str]:
+    """Return column → key: of several the first that the first object has, else the first."""
+    if shape is None:
+        return {}
+    return {
+        column: next((key for key in keys if key in names), keys[0])
+        for column, keys in shape.picks.items()
+    }
+
+
+def _hint(line: str) -> str:
+    if "NaN" in line or "Infinity" in line:
+        return " JSON has no NaN and no Infinity; null stands for no value."
+    return ""
+
+
+def _text(name: str, value: object) -> str:
     if type(value) is int or (type(value) is float and name in NUMBERS):
         return str(value)
-    raise InvalidError(f"{name} has the wrong JSON type.", code="WRONG_TYPE")
-
-
-def _attributes(others: Mapping[str, Any]) -> str:
-    """Return the keys beside the known ones and those of an object named `attributes`."""
-    given = others.get(ATTRIBUTES)
-    if given is not None and not isinstance(given, dict):
-        raise InvalidError("attributes is no JSON object.", code="WRONG_TYPE")
-    if is_too_deep(others):
-        raise InvalidError(f"attributes nest deeper than {MAX_DEPTH}.", code="TOO_DEEP")
-    rest = {key: value for key, value in others.items() if key != ATTRIBUTES}
-    merged = orjson.dumps({**rest, **(given or {})})
-    if b"\\u0000" in merged and _has_nul(orjson.loads(merged)):
-        raise InvalidError("attributes may not hold the character U+0000.", code="NUL")
-    return merged.decode()
-
-
-def _has_nul(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_has_nul(key) or _has_nul(inner) for key, inner in value.items())
-    if isinstance(value, list):
-        return any(_has_nul(inner) for inner in value)
-    return isinstance(value, str) and "\0" in value
+    wanted = "a number or a string" if name in NUMBERS else "a string or an integer"
+    raise InvalidError(f"{name} is {JSON[type(value)]}, not {wanted}.", code="WRONG_TYPE")

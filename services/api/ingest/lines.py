@@ -13,14 +13,17 @@ TOO_LONG, NOT_UTF8 = "ROW_TOO_LONG", "NOT_UTF8"
 class Lines:
     """Iterates over the lines of a stream, ends included; memory is a few blocks at any size.
 
-    `number` is the number of the line that came last, from 1. `faults` is line number → code: a
-    line that is too long comes cut off, one that is no UTF-8 with U+FFFD in it.
+    `number` is the number of the line that came last, from 1, and `chars` how many came so far.
+    `faults` is line number → code: a line that is too long comes cut off, one that is no UTF-8
+    with U+FFFD in it, or, where `latin` allows for it, as Latin-1.
     """
 
-    def __init__(self, blocks: Iterable[bytes], *, limit: int) -> None:
+    def __init__(self, blocks: Iterable[bytes], *, limit: int, latin: bool = False) -> None:
         self._blocks = blocks
         self._limit = limit
+        self._latin = latin
         self.number = 0
+        self.chars = 0
         self.faults: dict[int, str] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -28,6 +31,7 @@ class Lines:
         for piece in self._pieces():
             for line in io.StringIO(self._decoded(piece), newline=""):
                 self.number += 1
+                self.chars += len(line)
                 if len(line) > self._limit:
                     self.faults[self.number] = TOO_LONG
                     yield line[: self._limit] + "\n"
@@ -39,6 +43,16 @@ class Lines:
         if not self.faults:
             return None
         return next((self.faults[n] for n in range(first, last + 1) if n in self.faults), None)
+
+    def told(self, code: str, *, what: str = "line") -> str:
+        """Return a fault's code as a sentence."""
+        return (
+            f"The {what} is "
+            + {
+                TOO_LONG: f"over {self._limit:,} bytes.",
+                NOT_UTF8: "no UTF-8.",
+            }[code]
+        )
 
     def _pieces(self) -> Iterator[bytes]:
         """Yield whole lines, many at a time."""
@@ -63,6 +77,8 @@ class Lines:
         try:
             return piece.decode()
         except UnicodeDecodeError:
+            if self._latin:
+                return "".join(_latin_or_utf8(line) for line in io.BytesIO(piece))
             lines = io.BytesIO(piece)
             for number, line in enumerate(lines, start=self.number + 1):
                 if not _is_utf8(line):
@@ -74,6 +90,10 @@ def _without_bom(block: bytes) -> bytes:
     if block.startswith(WIDE_BOMS):
         raise MalformedError("The file is UTF-16; send UTF-8.", code=NOT_UTF8)
     return block.removeprefix(BOM)
+
+
+def _latin_or_utf8(line: bytes) -> str:
+    return line.decode() if _is_utf8(line) else line.decode("latin-1")
 
 
 def _is_utf8(line: bytes) -> bool:

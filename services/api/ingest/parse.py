@@ -15,11 +15,13 @@ import polars as pl
 from services.api.ingest.batch import Batch
 from services.api.ingest.check import Checker
 from services.api.ingest.columns import KINDS
+from services.api.ingest.parquet_rows import ColumnBatch, ParquetRows
 from services.api.ingest.plan import ERRORS, OUTCOME, ROWS, Outcome, Plan
 from services.api.ingest.report import Report
 from services.api.ingest.seen import Seen, hash_events, hash_ids
-from services.api.ingest.sniff import open_rows
-from services.shared.errors import MalformedError, TooLargeError, WinnowError
+from services.api.ingest.sniff import Rows, open_rows
+from services.shared import disk
+from services.shared.errors import InvalidError, MalformedError, TooLargeError, WinnowError
 from services.shared.specs.dataset import zone
 
 CPU_SECONDS, BYTES_PER_CPU_SECOND = 60, 1 << 20  # a sixth of the speed that was measured
@@ -43,9 +45,9 @@ class Parser:
 
     def run(self, rows: BinaryIO) -> None:
         """Read the whole file; MalformedError or TooLargeError when it cannot be taken as such."""
-        source = Path(self._plan.source)
-        plan = self._plan
-        reader = open_rows(source, kind=plan.kind, options=plan.options, bounds=plan.bounds)
+        reader = _reader(self._plan)
+        if self._plan.glance:
+            return
         for batch in reader.batches():
             self._take(batch, rows)
         self._judge()
@@ -62,13 +64,14 @@ class Parser:
             errors=self._report.first,
             warnings=warnings if future else [],
             failure={"code": failure.code, "detail": failure.detail} if failure else None,
+            invalid=isinstance(failure, InvalidError),
         )
 
     @property
     def _total(self) -> int:
         return self.accepted + self.duplicates + self._report.rejected
 
-    def _take(self, batch: Batch, rows: BinaryIO) -> None:
+    def _take(self, batch: Batch | ColumnBatch, rows: BinaryIO) -> None:
         frame = self._checker.check(batch)
         self._report.add(batch.bad)
         fresh = self._seen.first(hash_ids(frame) if self._kind.open else hash_events(frame))
@@ -76,9 +79,20 @@ class Parser:
         self.duplicates += len(frame) - int(fresh.sum())
         if self._total > self._plan.bounds.rows:
             raise TooLargeError(f"The file has more than {self._plan.bounds.rows:,} rows.")
+        self._give_up_in_time()
         # Of an id that comes twice the later profile stands, as if they had been sent one by one.
         kept = frame if self._kind.open else frame.filter(pl.Series(fresh))
         kept.write_csv(rows, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00")
+
+    def _give_up_in_time(self) -> None:
+        """Stop at more bad rows than any file may have: nothing that comes can mend it."""
+        bad, most = self._report.rejected, self._plan.max_rejected * self._plan.bounds.rows
+        if bad > most:
+            raise MalformedError(
+                f"{bad:,} rows are bad so far; at most {self._plan.max_rejected:.2%} of the "
+                f"{self._plan.bounds.rows:,} rows that a file may have may be.",
+                code="TOO_MANY_REJECTED",
+            )
 
     def _judge(self) -> None:
         bad, share = self._report.rejected, self._plan.max_rejected
@@ -103,6 +117,14 @@ def parse(plan: Plan) -> Outcome:
         return parser.outcome()
 
 
+def _reader(plan: Plan) -> Rows | ParquetRows:
+    """Return a reader of the plan's file, its header or footer read."""
+    source, options, bounds = Path(plan.source), plan.options, plan.bounds
+    if options.format == "parquet":
+        return ParquetRows(source, kind=plan.kind, options=options, bounds=bounds)
+    return open_rows(source, kind=plan.kind, options=options, bounds=bounds)
+
+
 def limit(plan: Plan) -> None:
     """Bound this process' address space and processor time."""
     unpacked = Path(plan.source).stat().st_size * plan.bounds.unpack_ratio
@@ -116,9 +138,14 @@ def main() -> None:
     """Read the plan, set the limits, parse, tell."""
     plan = Plan.decode(sys.stdin.buffer.read())
     limit(plan)
-    outcome = parse(plan)
-    part = Path(plan.target) / f"{OUTCOME}.part"
-    part.write_bytes(outcome.encode())
+    try:
+        outcome = parse(plan)
+        part = Path(plan.target) / f"{OUTCOME}.part"
+        part.write_bytes(outcome.encode())
+    except Exception as error:
+        if disk.is_full(error):
+            sys.exit(disk.EXIT_CODE)
+        raise
     part.rename(part.with_name(OUTCOME))
 
 

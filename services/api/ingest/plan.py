@@ -11,14 +11,20 @@ import orjson
 class Options:
     """How the caller says that a file is to be read; kept in `imports.options`."""
 
-    format: str  # csv, ndjson
-    compression: str | None = None  # gzip
+    format: str  # csv, ndjson, parquet
+    compression: str | None = None  # gzip, zstd
     mapping: Mapping[str, str] = field(default_factory=dict)  # column -> header
+    preset: str | None = None  # a foreign mapping by its name; `mapping` wins over it
     ignore_unknown: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+        """Return what `to_json` wrote, now or in an older version; other keys are not ours."""
+        return cls(**{name: kept[name] for name in cls.__dataclass_fields__ if name in kept})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +50,7 @@ class Plan:
     bounds: Bounds
     timezone: str | None
     max_rejected: float
+    glance: bool = False  # look at the columns only
 
     def encode(self) -> bytes:
         """Return the plan as the child reads it from its standard input."""
@@ -68,6 +75,7 @@ class Outcome:
     errors: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
     failure: dict[str, str] | None = None  # code, detail
+    invalid: bool = False  # the failure is an InvalidError: readable, but wrong
 
     def encode(self) -> bytes:
         """Return the outcome as one JSON object."""

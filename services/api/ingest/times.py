@@ -19,6 +19,8 @@ BAD, NAIVE = "BAD_TIMESTAMP", "NAIVE_TIMESTAMP"
 def read_times(texts: pl.Series, zone: tzinfo | None) -> tuple[pl.Series, pl.Series]:
     """Return microseconds since 1970 and, beside each text that cannot be read, a code."""
     numbers = _numbers(texts)
+    if numbers.null_count() == texts.null_count():
+        return numbers, pl.Series("code", [None] * len(numbers), dtype=pl.String)
     micros, codes = numbers.to_list(), [None] * len(numbers)
     told: list[str | None] = [*codes]
     for place, text in enumerate(texts.to_list()):
@@ -28,6 +30,36 @@ def read_times(texts: pl.Series, zone: tzinfo | None) -> tuple[pl.Series, pl.Ser
         pl.Series("timestamp", micros, dtype=pl.Int64),
         pl.Series("code", told, dtype=pl.String),
     )
+
+
+def read_moments(moments: pl.Series, zone: tzinfo | None) -> tuple[pl.Series, pl.Series]:
+    """Return the same of a column that holds times already, in microseconds, zoned or local."""
+    local = isinstance(moments.dtype, pl.Datetime) and moments.dtype.time_zone is None
+    given = pl.DataFrame({"given": moments.is_not_null()})
+    if local and zone is None:
+        micros, code = pl.Series("timestamp", [None] * len(moments), dtype=pl.Int64), NAIVE
+    else:
+        micros, code = (_in_zone(moments, zone) if local and zone else moments.dt.epoch("us")), BAD
+    table = given.with_columns(micros=micros).with_columns(
+        kept=pl.col("micros").is_between(EARLIEST, LATEST, closed="left").fill_null(value=False)
+    )
+    told = table.select(
+        timestamp=pl.when("kept").then("micros"),
+        code=pl.when(pl.col("given") & ~pl.col("kept")).then(pl.lit(code)),
+    )
+    return told["timestamp"], told["code"]
+
+
+def _in_zone(local: pl.Series, zone: tzinfo) -> pl.Series:
+    """Return the microseconds of local times; an hour that is no or two, as Python has it."""
+    try:
+        named = local.dt.replace_time_zone(str(zone), ambiguous="earliest", non_existent="null")
+        micros = named.dt.epoch("us")
+    except pl.exceptions.ComputeError:  # a zone that only Python knows
+        micros = pl.Series([None] * len(local), dtype=pl.Int64)
+    left = (micros.is_null() & local.is_not_null()).arg_true()
+    read = [(moment.replace(tzinfo=zone) - EPOCH) // MICROSECOND for moment in local.gather(left)]
+    return micros.scatter(left, read) if read else micros
 
 
 def _numbers(texts: pl.Series) -> pl.Series:

@@ -32,12 +32,16 @@ router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["imports"])
 _reading = APIRouter(route_class=StrictRoute)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Upload:
-    """A received file and the hash of the request that brought it."""
+    """A received file and the hash of the request that brought it.
+
+    `committing` says that the request's transaction has nothing left to do but to commit.
+    """
 
     received: Received
     request_sha256: bytes
+    committing: bool = False
 
 
 async def get_upload(
@@ -45,13 +49,15 @@ async def get_upload(
 ) -> AsyncIterator[Upload]:
     """Yield the spooled file; it is removed unless the request's transaction commits.
 
-    No transaction is open while the body comes.
+    No transaction is open while the body comes. Where the answer to the commit is lost, the file
+    stays: the cleaning removes it if no import waits for it.
     """
     announced = Announced.read(
         request.headers,
         kind=query.kind,
         named_format=query.format,
-        mapping=query.mapping(),
+        mapping=query.columns(),
+        preset=query.mapping,
         ignore_unknown=query.ignore_unknown,
     )
 
@@ -71,15 +77,17 @@ async def get_upload(
     received = Received(
         import_id=import_id,
         kind=announced.kind,
-        options=announced.options.to_json(),
+        options={**announced.options.to_json(), "validate_only": query.validate_only},
         spool_name=spooled.path.name,
         size=spooled.size,
         sha256=spooled.sha256,
     )
+    upload = Upload(received, hashlib.sha256(line + spooled.sha256).digest())
     try:
-        yield Upload(received, hashlib.sha256(line + spooled.sha256).digest())
+        yield upload
     except BaseException:
-        spool.remove(spooled.path)
+        if not upload.committing:
+            spool.remove(spooled.path)
         raise
 
 
@@ -98,10 +106,11 @@ _DOCUMENT: dict[str, Any] = {
     ],
     "requestBody": {
         "required": True,
-        "description": "the file, plain or with Content-Encoding: gzip",
+        "description": "the file; CSV and NDJSON plain or with Content-Encoding: gzip or zstd",
         "content": {
             "text/csv": {**_FILE, "example": "user_id,item_id,value\nu1,i1,5\n"},
             "application/x-ndjson": {**_FILE, "example": '{"user_id":"u1","item_id":"i1"}\n'},
+            "application/vnd.apache.parquet": _FILE,
         },
     },
 }
@@ -115,12 +124,17 @@ def import_file(
     dataset: LiveDataset,
     key: KeyHeader = None,
 ) -> Response:
-    """Receive a file of interactions, users or items; a job brings it in, whole or not at all."""
+    """Receive a file of interactions, users or items; a job brings it in, whole or not at all.
+
+    With validate_only=true the job parses and reports all the same, and nothing becomes visible.
+    """
     once = idempotency.begin(session, project, key, upload.request_sha256)
     request_id = structlog.contextvars.get_contextvars().get("request_id")
     job = start_import(session, dataset, upload.received, request_id=request_id)
-    answer = JobAnswer.model_validate(describe_job(session, job))
-    return once.answer(202, answer, headers={"Location": f"/v1/jobs/{job.id}"})
+    body = JobAnswer.model_validate(describe_job(session, job))
+    answer = once.answer(202, body, headers={"Location": f"/v1/jobs/{job.id}"})
+    upload.committing = True
+    return answer
 
 
 @_reading.get("/imports")

@@ -10,6 +10,7 @@ from services.api.schemas.base import MOMENT, UUID_EXAMPLE, Answer, NextPage
 from services.shared.errors import InvalidError
 
 KIND = Literal["interactions", "users", "items"]
+FOREIGN = Literal["movielens", "gorse", "recbole", "amazon_reviews"]
 MAP = "map."
 
 
@@ -19,12 +20,18 @@ class ImportQuery(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     kind: KIND = Field(description="what a row is")
-    format: Literal["csv", "ndjson"] | None = Field(
+    format: Literal["csv", "ndjson", "parquet"] | None = Field(
         default=None, description="by default as the Content-Type says"
     )
+    mapping: FOREIGN | None = Field(
+        default=None, description="the system whose file this is; map.<column> wins over it"
+    )
     ignore_unknown: bool = Field(default=False, description="leave unknown columns out")
+    validate_only: bool = Field(
+        default=False, description="report what an import would do, and bring nothing in"
+    )
 
-    def mapping(self) -> dict[str, str]:
+    def columns(self) -> dict[str, str]:
         """Return column -> header; InvalidError names a parameter that is none of ours."""
         found = {}
         for name, value in (self.model_extra or {}).items():
@@ -44,7 +51,9 @@ class ImportAnswer(Answer):
     accepted: int = Field(examples=[9_980])
     duplicates: int = Field(examples=[15])
     rejected: int = Field(examples=[5])
-    options: dict[str, Any] = Field(examples=[{"format": "csv", "compression": "gzip"}])
+    options: dict[str, Any] = Field(
+        examples=[{"format": "csv", "compression": "gzip", "validate_only": False}]
+    )
     created_at: datetime = Field(examples=[MOMENT])
     visible_at: datetime | None = Field(examples=[MOMENT])
     """Since when its rows are seen; null while they are not."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from services.api.schemas.base import MOMENT, OTHER_UUID, UUID_EXAMPLE, Answer, Body, NextPage
+from services.api.schemas.preflight import Warned
 from services.shared.specs import LlmhniParams, RunSpec
 
 
@@ -30,6 +31,8 @@ class NewRun(Body):
     """Most dollars that are spent; refused, so far, for a model that costs any."""
     prompt_version: int | None = Field(default=None, ge=1, lt=2**31, examples=[None])
     """The version of both rating prompts; null for the newest."""
+    validate_only: bool = Field(default=False, strict=True, examples=[False])
+    """Check and estimate, start nothing: answered 200 with the estimate."""
 
     def spec(self) -> RunSpec:
         """Return what the caller set, as the run's row keeps it."""
@@ -70,6 +73,21 @@ class UsageAnswer(Answer):
     usd: float | None = Field(examples=[0.0])
 
 
+class PauseAnswer(Answer):
+    """Why a job waits, and when it is tried again by itself."""
+
+    code: Literal["ASKED", "LLM_AWAY", "EMBEDDER_AWAY", "DISK_FULL"] = Field(examples=["LLM_AWAY"])
+    """ASKED: somebody asked for it, and somebody has to resume it; the others end by themselves."""
+    detail: str = Field(
+        examples=["The LLM's endpoint is away: the connection failed. It is tried again by itself."]
+    )
+    stage: str | None = Field(examples=["rate"])
+    """The stage of a run that waits; stages that do not need what is away go on beside it."""
+    since: datetime = Field(examples=[MOMENT])
+    retry_at: datetime | None = Field(examples=[MOMENT])
+    """Null where it waits for a person."""
+
+
 class JobAnswer(Answer):
     """Anything that takes time."""
 
@@ -81,6 +99,8 @@ class JobAnswer(Answer):
     stage: str | None = Field(examples=["rate"])
     """What it is at."""
     stages: list[StageAnswer]
+    pause: PauseAnswer | None = Field(examples=[None])
+    """Why it waits, while its state is paused."""
     created_at: datetime = Field(examples=[MOMENT])
     started_at: datetime | None = Field(examples=[MOMENT])
     finished_at: datetime | None = Field(examples=[None])
@@ -99,6 +119,65 @@ class Jobs(Answer):
     """A page of jobs, newest first."""
 
     jobs: list[JobAnswer]
+    next_page_token: NextPage
+
+
+class RunEstimate(Answer):
+    """What a run would come to. Nothing was started and nothing was written."""
+
+    dataset_version: int = Field(examples=[12])
+    llm: str = Field(examples=["winnow-local-rater"])
+    embedder: str = Field(examples=["winnow-local-encoder"])
+    prompt_version: int = Field(examples=[1])
+    pairs: int = Field(examples=[2000])
+    """Pairs to be rated, within `budget_pairs`."""
+    edges: int = Field(examples=[1600])
+    """Of them pairs of the log that look odd."""
+    non_edges: int = Field(examples=[400])
+    """Of them pairs that are not in the log and look likely."""
+    prompts: int = Field(examples=[4000])
+    """Calls, two a pair."""
+    cached_share: float = Field(examples=[0.0])
+    """Of the prompts, those counted on to be answered from the cache."""
+    cached_share_at_most: float = Field(examples=[0.31])
+    """Of the prompts, those that the cache could answer at the very best."""
+    cached_basis: str = Field(examples=["This model has answered nothing here yet."])
+    prompt_tokens: int = Field(examples=[3_900_000])
+    """Of the prompts that are not counted on to be cached."""
+    completion_tokens: int = Field(examples=[160_000])
+    tokens_basis: str = Field(examples=["Prompts of sampled users, at 4 bytes a token."])
+    texts_to_embed: int = Field(examples=[540])
+    embedding_tokens: int = Field(examples=[42_000])
+    usd: float | None = Field(examples=[0.0])
+    """Null where a price is unknown; 0 for the local models."""
+    usd_basis: str = Field(examples=["At the list prices of today; retries come on top."])
+    minutes: float | None = Field(examples=[3.5])
+    """Null where no run of before tells how fast things go."""
+    minutes_basis: str = Field(examples=["At the rates of the dataset's last run."])
+    warnings: list[Warned]
+    """As in the preflight report."""
+
+
+class EventAnswer(Answer):
+    """Something that happened to a job, to one of its stages or batches."""
+
+    id: int = Field(validation_alias="seq", examples=[7])
+    """Counts the job's events from 1, without gaps, in the order in which they were committed."""
+    at: datetime = Field(examples=[MOMENT])
+    kind: str = Field(examples=["stage.succeeded"])
+    """job.queued, .running, .paused, .resumed, .cancelling, .succeeded, .failed, .cancelled;
+    stage.ready, .running, .released, .succeeded, .failed, .cancelled; batch.dead."""
+    stage: str | None = Field(examples=["pretrain"])
+    data: dict[str, Any] = Field(
+        examples=[{"attempt": 1, "seconds": 4.1, "figures": {"epochs": 6}}]
+    )
+    """The attempt, seconds, small figures, the error or the reason."""
+
+
+class Events(Answer):
+    """A page of a job's events, oldest first."""
+
+    events: list[EventAnswer]
     next_page_token: NextPage
 
 

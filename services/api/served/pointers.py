@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -13,6 +14,7 @@ from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Model
 from services.shared.errors import ConflictError, NotFoundError
 from services.shared.log import get_logger
+from services.shared.scoring import Graph
 
 log = get_logger(__name__)
 FRESH_SECONDS = 1.0
@@ -49,7 +51,7 @@ class Pointer:
 
     model: Published | None
     read_at: float
-    graph: str | None = None
+    graph: Graph | None = None
 
 
 class Pointers:
@@ -112,7 +114,7 @@ class Pointers:
             dataset = datasets.live(session, dataset_id)
             model_id = dataset.current_model_id
             model = None if model_id is None else Published.of(listings.model(session, model_id))
-        return Pointer(model, read_at, dataset.current_graph)
+        return Pointer(model, read_at, cast("Graph | None", dataset.current_graph))
 
 
 def model_of(pointer: Pointer) -> Published:

@@ -3,21 +3,26 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.api.served.pointers import Published
+from services.api.served.query import Query
 from services.shared.artifacts import ArtifactStore
 from services.shared.errors import ArtifactCorruptError, UnavailableError
 from services.shared.log import get_logger
+from services.shared.scoring import Graph
 from services.shared.toplists import TopLists
 
 log = get_logger(__name__)
 GRAPHS = ("raw", "denoised")
 MAPPED_AT_MOST = 256
 REFUSED_SECONDS = 10.0
+READ = Counter("winnow_lists_read", "Models whose lists were mapped, or refused.", ["ending"])
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,20 @@ class Lists:
 
     model: Published
     by_graph: dict[str, TopLists]
+    chosen: Graph | None = None  # by a person, for the dataset; None for the model's own choice
+
+    def with_choice(self, chosen: Graph | None) -> "Lists":
+        """Return the same lists with what somebody chose for the dataset."""
+        return self if chosen == self.chosen else replace(self, chosen=chosen)
+
+    def settled(self, query: Query) -> Query:
+        """Return the query with its graph named: the caller's, the person's, or the model's."""
+        graph = query.graph or self.chosen or self.model.default_graph
+        return query if graph == query.graph else replace(query, graph=cast("Graph", graph))
+
+    def of(self, query: Query) -> TopLists:
+        """Return the lists of the query's graph."""
+        return self.by_graph[self.settled(query).graph or self.model.default_graph]
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,12 @@ class Shelf:
             return "missing"
         return "refused" if refused else "ok"
 
+    def counts(self) -> dict[str, int]:
+        """Return how many models have lists mapped, are served, and are refused now."""
+        now = self._clock()
+        refused = sum(one.until > now for one in list(self._refused.values()))
+        return {"mapped": len(self._mapped), "serving": len(self._serving), "refused": refused}
+
     def _is_refused(self, model: Published) -> bool:
         refusal = self._refused.get(model.model_id)
         return refusal is not None and refusal.until > self._clock()
@@ -97,8 +122,10 @@ class Shelf:
         except (ArtifactCorruptError, OSError) as error:
             until = self._clock() + REFUSED_SECONDS
             self._refused[model.model_id] = _Refusal(until, model.dataset_id)
+            READ.labels("refused").inc()
             log.error("lists_refused", model_id=str(model.model_id), error=str(error))  # noqa: TRY400 - known
             return
+        READ.labels("mapped").inc()
         self._refused.pop(model.model_id, None)
         self._mapped[model.model_id] = Lists(model, by_graph)
         if len(self._mapped) > MAPPED_AT_MOST:

@@ -43,6 +43,17 @@ class StageView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PauseView:
+    """Why a job waits; `retry_at` is None where it waits for a person."""
+
+    code: str
+    detail: str
+    stage: str | None
+    since: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as the caller sees it."""
 
@@ -51,6 +62,7 @@ class JobView:
     state: str
     stage: str | None
     stages: Sequence[StageView]
+    pause: PauseView | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -82,6 +94,19 @@ def describe_jobs(session: Session, jobs: Sequence[Job]) -> list[JobView]:
 def describe_job(session: Session, job: Job) -> JobView:
     """Return the job's view."""
     return describe_jobs(session, [job])[0]
+
+
+def describe_progress(session: Session, job: Job) -> dict[str, Any]:
+    """Return how far the job is, as its view says it, without what it spent: that is a sum."""
+    stages = listings.stages_of(session, [job.id]).get(job.id, [])
+    history = _histories(session, [job]).get(job.dataset_id, {})
+    view = _view(job, stages, [], history)
+    return {
+        "state": view.state,
+        "stage": view.stage,
+        "progress": view.progress,
+        "eta_seconds": view.eta_seconds,
+    }
 
 
 def price(spent: Sequence[Spent]) -> Spending:
@@ -116,6 +141,7 @@ def _view(
         state=job.state,
         stage=active[0].name if active else None,
         stages=[_stage(stage, now) for stage in stages],
+        pause=_pause(job),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
@@ -125,6 +151,18 @@ def _view(
         error=job.error,
         result=job.result,
         links=_links(job),
+    )
+
+
+def _pause(job: Job) -> PauseView | None:
+    if job.state != "paused" or job.pause is None:
+        return None
+    return PauseView(
+        code=job.pause["code"],
+        detail=job.pause["detail"],
+        stage=job.pause.get("stage"),
+        since=datetime.fromisoformat(job.pause["since"]),
+        retry_at=job.retry_at,
     )
 
 

@@ -19,11 +19,16 @@ def run_eta(stages: Sequence[Stage], history: Seconds, now: datetime) -> float |
     left = {stage.name: _left(stage, history, now) for stage in stages}
     if not left or any(seconds is None for seconds in left.values()):
         return None
+    return longest({name: seconds or 0.0 for name, seconds in left.items()})
+
+
+def longest(seconds: Seconds) -> float:
+    """Return the seconds along the longest path of the stage graph; a stage left out takes none."""
 
     @cache
     def end(name: StageName) -> float:
         before = max((end(needed) for needed in WAITS_FOR[name]), default=0.0)
-        return before + (left.get(name.value) or 0.0)
+        return before + seconds.get(name.value, 0.0)
 
     return round(max(end(name) for name in WAITS_FOR), 1)
 

@@ -10,7 +10,9 @@ from celery.signals import worker_shutting_down
 import services.shared.forking  # noqa: F401 - should an operator choose a pool that forks
 from services.api.worker import tasks
 from services.api.worker.timer import Timer
+from services.shared import metrics
 from services.shared.celery import make_app
+from services.shared.presence import Presence
 from services.shared.queues import Queue
 from services.shared.settings import settings
 
@@ -31,7 +33,8 @@ def main() -> None:
     """Check that everything is configured, then serve until told to stop."""
     for name in NEEDED:
         settings().require(name)
-    with Timer():
+    metrics.serve("api-worker")
+    with Timer(), Presence((Queue.INGEST,)):
         worker_app().worker_main(
             ["worker", f"--queues={Queue.INGEST}", "--without-gossip", "--without-mingle"]
         )

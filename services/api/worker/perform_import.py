@@ -10,10 +10,12 @@ from services.api.ingest import child, reports, spool
 from services.api.ingest.bounds import bounds
 from services.api.ingest.columns import KINDS
 from services.api.ingest.plan import ERRORS, ROWS, Options, Outcome, Plan
+from services.api.worker.rehearse_import import rehearse
 from services.api.worker.settle_import import Claimed, RefusedFileError, admit, settle
 from services.api.worker.watch import Watch
-from services.shared.db.repos import imports, staging
-from services.shared.db.repos.imports import Counts
+from services.shared import disk
+from services.shared.db.repos import imports, pauses, staging
+from services.shared.db.repos.imports import Counts, ImportLease
 from services.shared.db.session import unit_of_work
 from services.shared.errors import LeaseLostError, MalformedError, WinnowError
 from services.shared.leases import Heartbeat
@@ -38,7 +40,9 @@ def perform_import(import_id: UUID, *, project_id: UUID, stopping: threading.Eve
     with Heartbeat(renew) as heartbeat:
         watch = Watch(lease, lost=heartbeat.lost, stopping=stopping)
         try:
-            _bring_in(claimed, watch)
+            with disk.named():
+                _wait_for_room(lease)
+                _bring_in(claimed, watch)
         except LeaseLostError:
             log.warning("import_belongs_to_another")
         except WinnowError as error:
@@ -47,8 +51,24 @@ def perform_import(import_id: UUID, *, project_id: UUID, stopping: threading.Eve
             settle(claimed, None)
 
 
+def _wait_for_room(lease: ImportLease) -> None:
+    """Return if the import was not paused by a full disk, or there is room; else DiskFullError."""
+    with unit_of_work(lease.project_id) as session:
+        paused = pauses.of_job(session, lease.import_id)
+    if paused is None or paused.code != pauses.DISK_FULL:
+        return
+    full = disk.shortage(paused.needs)
+    if full is not None:
+        raise full
+    with unit_of_work(lease.project_id) as session:
+        pauses.lift_job(session, lease.import_id)
+
+
 def _bring_in(claimed: Claimed, watch: Callable[[], None]) -> None:
-    """Parse, copy and publish; RefusedFileError, with the counts, when the file is not taken."""
+    """Parse, copy and publish; RefusedFileError, with the counts, when the file is not taken.
+
+    An import that is to validate only is rehearsed instead.
+    """
     source = spool.folder() / claimed.row.spool_name
     if not source.is_file():
         raise MalformedError("The received file is gone; send it again.", code="UPLOAD_LOST")
@@ -59,19 +79,19 @@ def _bring_in(claimed: Claimed, watch: Callable[[], None]) -> None:
         counts = _counts(claimed, outcome, work)
         if outcome.failure is not None:
             raise RefusedFileError(outcome.failure, counts)
-        _publish(claimed, outcome, counts, _blocks(work / ROWS, watch))
+        bring = rehearse if claimed.row.options.get("validate_only") else _publish
+        bring(claimed, outcome, counts, _blocks(work / ROWS, watch))
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
 def _plan(claimed: Claimed, source: Path, work: Path) -> Plan:
     row = claimed.row
-    named = {name: row.options[name] for name in Options.__dataclass_fields__}
     return Plan(
         source=str(source),
         target=str(work),
         kind=row.kind,
-        options=Options(**named),
+        options=Options.from_json(row.options),
         bounds=bounds(),
         timezone=claimed.settings.timezone,
         max_rejected=claimed.settings.max_rejected,

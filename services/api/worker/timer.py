@@ -20,7 +20,7 @@ CLEAN_SECONDS = 3600.0
 
 
 class Timer:
-    """Runs beside the worker; a dependency that is away is tried again at the next turn."""
+    """Runs beside the worker; what fails, whatever the reason, is tried again at the next turn."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -53,3 +53,5 @@ def _try(name: str, work: Callable[[], object]) -> None:
         work()
     except (SQLAlchemyError, KombuError, RedisError, OSError) as error:
         log.warning("timer.failed", work=name, error=type(error).__name__)
+    except Exception:  # a bug; but this thread is the only one that sweeps
+        log.exception("timer.broke", work=name)

@@ -46,7 +46,7 @@ def extent(session: Session, dataset_id: UUID, positive: Sequence[Comparison] = 
             _distinct(Interaction.item_id).label("items"),
             _distinct(case((Interaction.split == "val", Interaction.user_id))).label("val_users"),
             _distinct(case((Interaction.split == "test", Interaction.user_id))).label("test_users"),
-        ).where(*_positive(dataset_id, positive))
+        ).where(*conditions(dataset_id, positive))
     ).one()
     return Extent(**row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
 
@@ -55,7 +55,7 @@ def undated_pairs(session: Session, dataset_id: UUID, positive: Sequence[Compari
     """Return how many positive (user, item) pairs have no event with a timestamp."""
     pairs = (
         select(Interaction.user_id)
-        .where(*_positive(dataset_id, positive))
+        .where(*conditions(dataset_id, positive))
         .group_by(Interaction.user_id, Interaction.item_id)
         .having(func.count(Interaction.timestamp) == 0)
         .subquery()
@@ -63,11 +63,39 @@ def undated_pairs(session: Session, dataset_id: UUID, positive: Sequence[Compari
     return session.scalar(select(func.count()).select_from(pairs)) or 0
 
 
+def holders(
+    session: Session,
+    dataset_id: UUID,
+    positive: Sequence[Comparison] = (),
+    *,
+    user_pairs: int,
+    item_pairs: int,
+) -> tuple[int, int]:
+    """Return how many users have at least `user_pairs` positive pairs, and items `item_pairs`."""
+    pairs = (
+        select(Interaction.user_id, Interaction.item_id)
+        .where(*conditions(dataset_id, positive))
+        .distinct()
+        .cte("pairs")
+    )
+    kept = [
+        select(pairs.c[name]).group_by(pairs.c[name]).having(func.count() >= least).subquery()
+        for name, least in (("user_id", user_pairs), ("item_id", item_pairs))
+    ]
+    sizes = (select(func.count()).select_from(rows).scalar_subquery() for rows in kept)
+    users, items = session.execute(select(*sizes)).one()
+    return int(users), int(items)
+
+
 def _distinct(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[int]:
     return func.count(distinct(column))
 
 
-def _positive(dataset_id: UUID, clauses: Sequence[Comparison]) -> list[ColumnElement[bool]]:
-    """Return the conditions; a missing value satisfies none, as in the snapshot."""
-    held = [OPERATORS[one.operator](COLUMNS[one.field], one.operand) for one in clauses]
-    return [Interaction.dataset_id == dataset_id, *held]
+def conditions(dataset_id: UUID, clauses: Sequence[Comparison]) -> list[ColumnElement[bool]]:
+    """Return what makes an event positive; a missing value is none, as in the snapshot."""
+    return [Interaction.dataset_id == dataset_id, *holding(clauses)]
+
+
+def holding(clauses: Sequence[Comparison]) -> list[ColumnElement[bool]]:
+    """Return `positive` as conditions; a missing value satisfies none, as in the snapshot."""
+    return [OPERATORS[one.operator](COLUMNS[one.field], one.operand) for one in clauses]

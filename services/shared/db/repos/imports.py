@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from services.shared.broker import enqueue
 from services.shared.db.repos import jobs
-from services.shared.db.tables import Import
+from services.shared.db.tables import Import, Job
 from services.shared.errors import LeaseLostError, NotFoundError
+from services.shared.metrics import LEASES_LOST
 from services.shared.queues import Task
 from services.shared.settings import settings
 
@@ -64,12 +65,21 @@ def page(
 
 
 def claim(session: Session, import_id: UUID) -> ImportLease | None:
-    """Return a lease on an import that nobody holds; None when another does or it is gone."""
+    """Return a lease on an import that nobody holds.
+
+    None when another does, it is gone, or it is paused and not due: see `pauses`.
+    """
+    waits = select(Job.id).where(
+        Job.id == import_id,
+        Job.state == "paused",
+        or_(Job.retry_at.is_(None), Job.retry_at > func.now()),
+    )
     row = session.execute(
         update(Import)
         .where(
             Import.id == import_id,
             or_(Import.lease_until.is_(None), Import.lease_until < func.now()),
+            ~waits.exists(),
         )
         .values(
             lease_token=Import.lease_token + 1, attempts=Import.attempts + 1, lease_until=_until()
@@ -97,10 +107,38 @@ def give_back(session: Session, lease: ImportLease) -> None:
     enqueue(session, Task.IMPORT, lease.import_id, project_id=lease.project_id)
 
 
+def wait(session: Session, lease: ImportLease) -> None:
+    """Give a paused import back; that is no attempt of it."""
+    _fenced(
+        session,
+        lease,
+        {"lease_until": None, "attempts": Import.attempts - 1, "sent_at": func.now()},
+    )
+
+
+def begin_again(session: Session, row: Import) -> None:
+    """Send for a worker, as for a new import."""
+    row.attempts, row.sent_at = 0, func.now()
+    session.flush()
+    enqueue(session, Task.IMPORT, row.id, project_id=row.project_id)
+
+
 def warn(session: Session, lease: ImportLease, warnings: Sequence[Mapping[str, Any]]) -> None:
     """Keep what is odd about accepted rows, before they become visible."""
     row = get(session, lease.import_id)
     _fenced(session, lease, {"options": {**row.options, "warnings": list(warnings)}})
+
+
+def tell(session: Session, lease: ImportLease, counts: Counts) -> None:
+    """Keep what an import would bring in; LeaseLostError when a newer token has come."""
+    values = {
+        "accepted": counts.accepted,
+        "duplicates": counts.duplicates,
+        "rejected": counts.rejected,
+        "errors": list(counts.errors),
+        "errors_path": counts.errors_path,
+    }
+    _fenced(session, lease, values)
 
 
 def fail(session: Session, lease: ImportLease, counts: Counts) -> None:
@@ -132,6 +170,7 @@ def result(row: Import) -> dict[str, Any]:
         "rejected": row.rejected,
         "errors": row.errors,
         "warnings": row.options.get("warnings", []),
+        "validate_only": row.options.get("validate_only", False),
     }
 
 
@@ -147,4 +186,5 @@ def _fenced(session: Session, lease: ImportLease, values: Mapping[str, Any]) -> 
         .returning(Import.id)
     ).one_or_none()
     if changed is None:
+        LEASES_LOST.labels("import").inc()
         raise LeaseLostError(f"import {lease.import_id}")

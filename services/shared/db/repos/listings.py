@@ -100,17 +100,22 @@ def stages_of(session: Session, run_ids: Collection[UUID]) -> dict[UUID, list[St
 def stage_seconds(session: Session, dataset_id: UUID) -> dict[str, float]:
     """Return what each stage of the dataset's newest finished run took."""
     run_id = newest_succeeded(session, dataset_id)
+    return {} if run_id is None else seconds_of(session, run_id)
+
+
+def seconds_of(session: Session, run_id: UUID) -> dict[str, float]:
+    """Return what each finished stage of a run took."""
     took = Stage.finished_at - Stage.started_at
     query = select(Stage.name, func.extract("epoch", took).label("seconds")).where(
         Stage.run_id == run_id, took.is_not(None)
     )
-    return {} if run_id is None else {r.name: float(r.seconds) for r in session.execute(query)}
+    return {row.name: float(row.seconds) for row in session.execute(query)}
 
 
 def unended_jobs(session: Session, dataset_id: UUID) -> list[Job]:
     """Return a dataset's jobs that have not ended, locked."""
     query = select(Job).where(Job.dataset_id == dataset_id, Job.state.not_in(ENDED))
-    return list(session.scalars(query.order_by(Job.id).with_for_update()))
+    return list(session.scalars(query.order_by(Job.id).with_for_update(key_share=True)))
 
 
 def import_is_held(session: Session, import_id: UUID) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import ColumnElement, case, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,15 @@ class Profile:
     id: str
     text: str | None
     attributes: dict[str, Any]
+
+
+def worded(table: type[User] | type[Item]) -> ColumnElement[str | None]:
+    """Return the text by which a run knows a thing: its own if it says anything, else its title.
+
+    The snapshot copies by the same rule.
+    """
+    title = func.nullif(table.attributes["title"].astext, "")
+    return case((table.text.op("~")(r"\S"), table.text), else_=title)
 
 
 def text_sha256(text: str | None) -> bytes | None:

@@ -22,9 +22,9 @@ _INTERACTIONS = sql.SQL("""
                  (extract(epoch FROM "timestamp") * 1000000)::bigint, split, seq
           FROM interactions WHERE dataset_id = {dataset})
     TO STDOUT (FORMAT csv)""")
-# a thing without a text of its own is known by its title
-_PROFILES = sql.SQL("""
-    COPY (SELECT id, coalesce(text, nullif(attributes->>'title', ''))
+# a thing whose own text says nothing is known by its title; the rule of profiles.worded
+_PROFILES = sql.SQL(r"""
+    COPY (SELECT id, CASE WHEN text ~ '\S' THEN text ELSE nullif(attributes->>'title', '') END
           FROM {table} WHERE dataset_id = {dataset})
     TO STDOUT (FORMAT csv)""")
 _WORDS = sql.SQL("""

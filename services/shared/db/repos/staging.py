@@ -55,6 +55,21 @@ def publish(
             raise LeaseLostError(f"import {lease.import_id}")
 
 
+def rehearse(
+    session: Session,
+    lease: ImportLease,
+    kind: str,
+    *,
+    columns: Sequence[str],
+    blocks: Iterable[bytes],
+    counts: Counts,
+) -> None:
+    """Do all that `publish` does, raise all that it raises, and leave no trace of it."""
+    trial = session.begin_nested()
+    publish(session, lease, kind, columns=columns, blocks=blocks, counts=counts)
+    trial.rollback()
+
+
 @contextmanager
 def _unknown_ids_told() -> Iterator[None]:
     try:

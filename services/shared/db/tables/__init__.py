@@ -13,7 +13,7 @@ from services.shared.db.tables.ratings import (
     Usage,
     Verdict,
 )
-from services.shared.db.tables.runs import Job, Model, Run, Stage
+from services.shared.db.tables.runs import Job, JobEvent, Model, Run, Stage
 
 __all__ = [
     "ApiKey",
@@ -26,6 +26,7 @@ __all__ = [
     "Interaction",
     "Item",
     "Job",
+    "JobEvent",
     "Model",
     "Override",
     "OverrideChange",

@@ -115,7 +115,7 @@ class Import(Base):
     project_id: Mapped[UUID]
     dataset_id: Mapped[UUID]
     kind: Mapped[Word]  # interactions, users, items
-    options: Mapped[Json]  # format, compression, mapping, ignore_unknown
+    options: Mapped[Json]  # the parser's, and validate_only
     spool_name: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[bytes] = mapped_column(LargeBinary)

@@ -27,6 +27,7 @@ class Job(Base):
         UniqueConstraint("project_id", "id"),
         CheckConstraint(f"state IN {JOB_STATES}", name="state"),
         Index(None, "project_id", "created_at"),
+        Index(None, "kind", "state", "created_at"),
     )
 
     id: Mapped[Key]
@@ -37,10 +38,32 @@ class Job(Base):
     progress: Mapped[Json]  # {"total", "completed", "failed", "cached"}
     error: Mapped[Json | None]  # {"code", "detail", "stage"}
     result: Mapped[Json | None]
+    pause: Mapped[Json | None]  # {"code", "detail", "stage", "since"} while it is paused
+    retry_at: Mapped[Moment | None]  # of a paused job; without one it waits for a person
     request_id: Mapped[str | None]
     created_at: Mapped[Made]
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
+
+
+class JobEvent(Base):
+    """A change of a job, of one of its stages or batches; written by triggers alone."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["project_id", "job_id"], ["jobs.project_id", "jobs.id"], ondelete="CASCADE"
+        ),
+    )
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    # counts the job's events in the order of their commits: see the migration
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    project_id: Mapped[UUID]
+    at: Mapped[Moment]
+    kind: Mapped[Word]  # job.running, stage.succeeded, batch.dead, …
+    stage: Mapped[str | None]
+    data: Mapped[Json]
 
 
 class Run(Base):
@@ -74,7 +97,11 @@ class Stage(Base):
     """One step of a run, claimed with a lease and a fencing token."""
 
     __tablename__ = "stages"
-    __table_args__ = (within_run(), CheckConstraint(f"state IN {STAGE_STATES}", name="state"))
+    __table_args__ = (
+        within_run(),
+        CheckConstraint(f"state IN {STAGE_STATES}", name="state"),
+        Index("ix_stages_active", "state", postgresql_where="state IN ('ready', 'running')"),
+    )
 
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -88,6 +115,8 @@ class Stage(Base):
     progress: Mapped[Json]
     figures: Mapped[Json]
     error: Mapped[Json | None]
+    pause: Mapped[Json | None]  # {"code", "detail", "since", "tries", "needs"} while it waits
+    retry_at: Mapped[Moment | None]  # no sooner is a paused stage claimed again
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]

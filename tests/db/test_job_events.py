@@ -1,0 +1,198 @@
+"""Postgres notes what happens to a job, numbered in the order of the commits, whoever writes."""
+
+import threading
+from uuid import UUID
+
+import psycopg
+import pytest
+from sqlalchemy import delete, select, text
+
+from services.shared.db.repos import batches, events, jobs, stages
+from services.shared.db.session import unit_of_work
+from services.shared.db.tables import Job, JobEvent, RatingBatch, Stage, Usage
+from services.shared.ids import new_id
+from services.shared.stages import StageName
+from tests.databases import Database, libpq
+from tests.db.conftest import make_dataset, make_project, make_run
+
+pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("connected")]
+
+
+@pytest.fixture
+def project() -> UUID:
+    return make_project("p")
+
+
+@pytest.fixture
+def run(project: UUID) -> UUID:
+    return make_run(project, make_dataset(project))
+
+
+def seen(project: UUID, run: UUID, after: int = 0) -> list[tuple[int, str]]:
+    with unit_of_work(project) as session:
+        return [(row.seq, row.kind) for row in events.page(session, run, size=99, after=after)]
+
+
+def test_an_event_commits_with_its_change_or_not_at_all(project: UUID, run: UUID) -> None:
+    with pytest.raises(RuntimeError), unit_of_work(project) as session:
+        stages.claim(session, run, StageName.SNAPSHOT)
+        raise RuntimeError
+    assert seen(project, run) == [(1, "job.queued"), (2, "stage.ready")]
+
+
+def test_a_plain_update_by_another_program_is_noted_too(
+    project: UUID, run: UUID, database: Database
+) -> None:
+    with psycopg.connect(libpq(database.admin_url)) as connection:
+        connection.execute("UPDATE jobs SET state = 'paused' WHERE id = %s", [run])
+    with psycopg.connect(libpq(database.admin_url)) as connection:
+        connection.execute("UPDATE jobs SET state = 'running' WHERE id = %s", [run])
+    assert seen(project, run)[2:] == [(3, "job.paused"), (4, "job.resumed")]
+
+
+def test_what_is_written_without_a_change_of_state_is_no_event(project: UUID, run: UUID) -> None:
+    before = seen(project, run)
+    with unit_of_work(project) as session:
+        jobs.set_progress(session, run, {"completed": 1})
+        session.execute(text("UPDATE jobs SET state = state"))
+        session.execute(text("UPDATE stages SET state = state, sent_at = now()"))
+    assert seen(project, run) == before
+
+
+def test_attempts_releases_failures_and_dead_batches_tell_their_reasons(
+    project: UUID, run: UUID
+) -> None:
+    error = {"code": "BROKE", "detail": "It broke."}
+    with unit_of_work(project) as session:
+        lease = stages.claim(session, run, StageName.SNAPSHOT)
+        assert lease is not None
+        stages.release(session, lease, attempt_counts=True)
+    with unit_of_work(project) as session:
+        lease = stages.claim(session, run, StageName.SNAPSHOT)
+        assert lease is not None
+        session.execute(text("UPDATE stages SET lease_until = now() - interval '1 second'"))
+    with unit_of_work(project) as session:  # its worker was killed
+        lease = stages.claim(session, run, StageName.SNAPSHOT)
+        assert lease is not None
+        session.add(RatingBatch(run_id=run, project_id=project, number=3, calls=2, id=new_id()))
+        session.flush()
+        batch = batches.claim(session, run)
+        assert batch is not None
+        batches.bury(session, batch, error)
+        stages.fail(session, lease, error)
+    with unit_of_work(project) as session:
+        rows = [row for row in events.page(session, run, size=99, after=2) if row.stage]
+        told = [(row.kind, row.stage, row.data.get("attempt")) for row in rows]
+        errors = [row.data["error"] for row in rows if "error" in row.data]
+    assert told[:5] == [
+        ("stage.running", "snapshot", 1),
+        ("stage.released", "snapshot", 1),
+        ("stage.running", "snapshot", 2),
+        ("stage.running", "snapshot", 3),
+        ("batch.dead", "rate", 1),
+    ]
+    assert ("stage.failed", "snapshot", 3) in told
+    assert errors == [error, error]
+    assert seen(project, run)[-1][1] == "job.failed"
+
+
+def test_a_reader_never_misses_the_event_of_a_transaction_that_commits_late(
+    project: UUID, run: UUID
+) -> None:
+    early, late = StageName.SNAPSHOT.value, StageName.EMBED.value
+    change = text("UPDATE stages SET state = 'running' WHERE run_id = :run AND name = :name")
+    found: list[tuple[int, str]] = []
+    with unit_of_work(project) as first:
+        first.execute(change, {"run": run, "name": early})  # begins first, commits last
+        with unit_of_work(project) as second:
+            second.execute(change, {"run": run, "name": late})
+        found += seen(project, run)
+    found += seen(project, run, after=found[-1][0])
+    assert [seq for seq, _ in found] == [1, 2, 3, 4]
+    with unit_of_work(project) as session:
+        order = session.scalars(select(JobEvent.stage).where(JobEvent.seq > 2)).all()
+    assert order == [late, early]
+
+
+def test_many_writers_at_once_leave_no_gap_and_no_number_twice(project: UUID, run: UUID) -> None:
+    names = [name.value for name in StageName]
+    change = text("UPDATE stages SET state = :state WHERE run_id = :run AND name = :name")
+
+    def write(name: str) -> None:
+        for state in ("running", "ready", "running"):
+            with unit_of_work(project) as session:
+                session.execute(change, {"run": run, "name": name, "state": state})
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    read: list[int] = []
+    while any(thread.is_alive() for thread in threads):
+        read += [seq for seq, _ in seen(project, run, after=read[-1] if read else 0)]
+    read += [seq for seq, _ in seen(project, run, after=read[-1] if read else 0)]
+    assert read == list(range(1, 3 + 3 * len(names)))
+
+
+def test_a_claim_and_a_cancellation_that_meet_do_not_wait_in_a_circle(
+    project: UUID, run: UUID
+) -> None:
+    with unit_of_work(project) as session:
+        jobs.start(session, run)
+    cancelled = threading.Event()
+
+    def cancel() -> None:
+        with unit_of_work(project) as session:
+            stages.cancel_run(session, run)
+        cancelled.set()
+
+    with unit_of_work(project) as session:
+        assert stages.claim(session, run, StageName.SNAPSHOT) is not None
+        other = threading.Thread(target=cancel)
+        other.start()
+        assert not cancelled.wait(0.5)  # it holds the job and waits for the stage
+    other.join(30)
+    assert cancelled.is_set()
+    with unit_of_work(project) as session:
+        assert jobs.state(session, run) == "cancelling"
+
+
+def test_events_go_with_their_job_even_when_it_ends_in_the_same_transaction(
+    project: UUID, run: UUID
+) -> None:
+    with unit_of_work(project) as session:
+        jobs.end(session, run, "cancelled")
+        session.execute(delete(Job).where(Job.id == run))
+    with unit_of_work(project) as session:
+        assert session.scalars(select(JobEvent)).all() == []
+        assert session.scalars(select(Stage)).all() == []
+
+
+def test_sums_of_usage_grow_with_every_attempt_and_outlive_the_rows(
+    project: UUID, run: UUID
+) -> None:
+    def totals() -> dict[tuple[str, str], tuple[int, int]]:
+        with unit_of_work() as session:
+            rows = session.execute(text("SELECT * FROM usage_totals() WHERE model = 'm'"))
+            return {(row.kind, row.status): (row.attempts, row.prompt_tokens) for row in rows}
+
+    attempt = {"project_id": project, "run_id": run, "kind": "chat", "model": "m", "attempt": 1}
+    for status in ("ok", "ok", "timeout"):
+        with unit_of_work(project) as session:
+            tokens = 10 if status == "ok" else None
+            session.add(Usage(**attempt, status=status, prompt_tokens=tokens))
+    assert totals() == {("chat", "ok"): (2, 20), ("chat", "timeout"): (1, 0)}
+    with unit_of_work(project) as session:
+        session.execute(delete(Usage))
+    assert totals() == {("chat", "ok"): (2, 20), ("chat", "timeout"): (1, 0)}
+
+
+def test_the_app_role_reads_sums_of_all_projects_but_not_their_tables(
+    project: UUID, run: UUID
+) -> None:
+    with unit_of_work() as session:
+        rows = session.execute(text("SELECT * FROM workload()")).all()
+        assert ("jobs", "run", "queued", 1) in [tuple(row)[:4] for row in rows]
+        assert ("stages", "snapshot", "ready", 1) in [tuple(row)[:4] for row in rows]
+    with pytest.raises(Exception, match="permission denied for schema totals"):  # noqa: SIM117
+        with unit_of_work() as session:
+            session.execute(text("SELECT * FROM totals.usage"))
