@@ -34,7 +34,7 @@ class Refinement:
     """E' and, per pair, the verdict and what came of it."""
 
     interactions: Interactions  # E' with weights
-    hard: Interactions  # C_H: edges and non-edges called hard
+    hard: Interactions  # C_H: edges and non-edges called hard, without HELD_OUT
     is_edge: Bools  # (C,)
     verdicts: Words  # (C,) hard, noise, clean or unsure
     decided_by: Words  # (C,) "person", "llm", or "none": without ratings
@@ -62,7 +62,7 @@ def refine(
     labels, then by score, then in the given order; additions: people's, then by score.
 
     `held_out` are the pairs of the log that judge this run. A person has seen the log: their word
-    must not carry such a pair into training.
+    must not carry such a pair into training, neither as an edge nor, by C_H, as no negative.
     """
     at = train.locate(users=pairs.users, items=pairs.items)
     is_edge = at >= 0
@@ -79,7 +79,7 @@ def refine(
     actions = np.where(actions == "", np.where(is_edge, "keep", "none"), actions)
     return Refinement(
         interactions=_rebuild(train, pairs, at, actions, config),
-        hard=_hard(train, pairs, verdicts),
+        hard=_pairs(train, pairs, (verdicts == "hard") & (reasons != HELD_OUT)),
         is_edge=is_edge,
         verdicts=verdicts,
         decided_by=decided_by,
@@ -156,8 +156,7 @@ def _rebuild(
     )
 
 
-def _hard(train: Interactions, pairs: RatedPairs, verdicts: Words) -> Interactions:
-    called = verdicts == "hard"
+def _pairs(train: Interactions, pairs: RatedPairs, called: Bools) -> Interactions:
     return Interactions.build(
         users=pairs.users[called],
         items=pairs.items[called],

@@ -32,7 +32,8 @@ def test_a_dataset_has_every_setting_and_begins_at_version_0(client: httpx.Clien
     made = answer.json()
     assert answer.status_code == 201
     assert answer.headers["location"] == f"/v1/datasets/{made['id']}"
-    assert set(made) == {"id", "name", "settings", "version", "created_at", "current_model_id"}
+    serving = {"current_model_id", "current_graph"}
+    assert set(made) == {"id", "name", "settings", "version", "created_at"} | serving
     assert made["version"] == 0
     assert made["current_model_id"] is None
     assert made["settings"]["positive"] == "value>=4"

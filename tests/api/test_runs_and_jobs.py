@@ -16,8 +16,10 @@ from services.api.use_cases.check_run import check_budget
 from services.shared.db.repos import jobs, pauses, stages
 from services.shared.db.repos.pauses import Cause
 from services.shared.db.session import unit_of_work
+from services.shared.db.tables import Run
 from services.shared.errors import InvalidError
 from services.shared.llm.budget import DEFAULT_PRICES, Budget
+from services.shared.specs import RunSpec
 from services.shared.stages import WAITS_FOR, StageName
 from services.trainer.snapshot import figures
 from tests.api.conftest import Api, Tenant
@@ -37,10 +39,14 @@ def client(tenant: Tenant) -> Iterator[httpx.Client]:
 def dataset(tenant: Tenant) -> str:
     """A dataset with 12 users and 12 items."""
     dataset = tenant.dataset("learned from")
-    rows = [{"user_id": f"u{n}", "item_id": f"i{m}"} for n in range(12) for m in range(12)]
     with tenant.client() as client:
-        client.post(f"/v1/datasets/{dataset}/interactions", json={"interactions": rows})
+        _fill(client, dataset)
     return dataset
+
+
+def _fill(client: httpx.Client, dataset: str) -> None:
+    rows = [{"user_id": f"u{n}", "item_id": f"i{m}"} for n in range(12) for m in range(12)]
+    client.post(f"/v1/datasets/{dataset}/interactions", json={"interactions": rows})
 
 
 def test_a_run_is_a_job_with_every_stage_and_pins_what_it_depends_on(
@@ -102,6 +108,45 @@ def test_too_little_data_is_told_with_the_counts(tenant: Tenant, client: httpx.C
     assert answer.json()["code"] == "TOO_LITTLE_DATA"
     assert "11 interactions, 11 users, 1 items" in answer.json()["detail"]
     assert len(answer.json()["errors"]) == 1  # users are enough
+
+
+def test_a_run_may_drop_no_larger_share_than_its_dataset_allows(
+    tenant: Tenant, client: httpx.Client
+) -> None:
+    dataset = tenant.dataset("capped")
+    runs = f"/v1/datasets/{dataset}/runs"
+    answer = client.post(runs, json={"params": {"max_drop_share": 0.25}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "DROP_SHARE_OVER_CEILING")
+    assert answer.json()["detail"] == (
+        "max_drop_share is 0.25, and this dataset lets a run drop at most 0.1 of its edges; "
+        "ask for less, or raise max_drop_share in the dataset's settings."
+    )
+    assert answer.json()["errors"][0]["pointer"] == "/params/max_drop_share"
+    raised = {"settings": {"max_drop_share": 0.25}}
+    assert client.patch(f"/v1/datasets/{dataset}", json=raised).status_code == 200
+    answer = client.post(runs, json={"params": {"max_drop_share": 0.25}})
+    assert answer.json()["code"] == "TOO_LITTLE_DATA", "the share is no hindrance any more"
+    lowered = {"settings": {"max_drop_share": 0.05}}
+    client.patch(f"/v1/datasets/{dataset}", json=lowered)
+    answer = client.post(runs, json={"params": {"max_drop_share": 0.1}})
+    assert answer.json()["code"] == "DROP_SHARE_OVER_CEILING"
+    assert client.post(runs, json={}).json()["code"] == "TOO_LITTLE_DATA"
+
+
+def test_a_run_that_names_no_share_takes_its_datasets_where_that_is_lower(
+    tenant: Tenant, client: httpx.Client
+) -> None:
+    dataset = tenant.dataset("capped lower", max_drop_share=0.05)
+    _fill(client, dataset)
+    shares = {}
+    for asked in ({}, {"params": {"epochs": 2}}, {"params": {"max_drop_share": 0.02}}):
+        run = client.post(f"/v1/datasets/{dataset}/runs", json=asked)
+        assert run.status_code == 202, run.text
+        with unit_of_work(tenant.id) as session:
+            row = session.get_one(Run, UUID(run.json()["id"]))
+        shares[row.spec["params"]["max_drop_share"]] = row.config_sha256
+        assert RunSpec.read(row.spec).config_hash() == row.config_sha256
+    assert set(shares) == {0.05, 0.02}
 
 
 @pytest.mark.parametrize(

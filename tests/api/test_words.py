@@ -73,9 +73,11 @@ def test_changes_and_a_withdrawal_are_kept_newest_first(client: httpx.Client, da
         ("noise", None, None),
     ]
     assert [c["dataset_version"] for c in told["history"]] == [3, 2, 1]
-    again = client.delete(path)
-    assert again.status_code == 404
-    assert again.json()["detail"] == "There is no person's word on the pair 'u1, b/17'."
+    assert client.delete(path).status_code == 204, "once more does no harm"
+    assert client.get(path).json() == told
+    never = client.delete(_path(dataset, "u2"))
+    assert never.status_code == 404
+    assert never.json()["detail"] == "There is no person's word on the pair 'u2, b/17'."
 
 
 def test_the_same_word_again_changes_nothing(client: httpx.Client, dataset: str) -> None:
@@ -256,6 +258,9 @@ def test_words_are_listed_beside_the_run_that_has_not_obeyed_them(
     assert pairs(source="person", run=judged) == [("u2", "noise")]
     assert pairs(source="person", verdict="hard") == [("u1", "noise")]
     assert pairs(source="person", user_id="u9") == [("u9", "noise")]
+    assert pairs(action="drop") == [("u1", "noise")]
+    assert pairs(action="keep", source="person") == [("u2", "noise")]
+    assert pairs(action="add", source="person") == []
     first, second, third = _listed(client, dataset, source="person")
     assert (first["decided_by"], first["action"], first["run_id"]) == ("rule", "drop", judged)
     assert (first["person"]["verdict"], first["person"]["author"]) == ("hard", "ada")

@@ -352,6 +352,53 @@ def test_promote_posts_to_the_models_verb() -> None:
     assert (server.asked[0].method, server.asked[0].path) == ("POST", "/v1/models/m%2F1:promote")
 
 
+def test_a_persons_word_is_set_read_and_withdrawn_at_its_pair() -> None:
+    answers = (Answer(200, {"person": {}}), Answer(200, {}), Answer(204), Answer(207, {}))
+    with scripted(*answers) as server, Client(server.url, "k") as client:
+        assert client.set_verdict("d", "a/b", "..", "noise", note="why") == {"person": {}}
+        client.verdict("d", "a/b", "..")
+        client.withdraw_verdict("d", "a/b", "..", author="ada b")
+        client.set_verdicts("d", [{"user_id": "u", "item_id": "i", "verdict": None}])
+    pair = "/v1/datasets/d/verdicts/a%2Fb/%2E%2E"
+    assert [(asked.method, asked.path) for asked in server.asked] == [
+        ("PUT", pair),
+        ("GET", pair),
+        ("DELETE", f"{pair}?author=ada+b"),
+        ("POST", "/v1/datasets/d/verdicts:batch"),
+    ]
+    assert server.asked[0].json() == {"verdict": "noise", "note": "why"}
+    assert server.asked[3].json() == {
+        "verdicts": [{"user_id": "u", "item_id": "i", "verdict": None}]
+    }
+    assert server.asked[3].headers["idempotency-key"]
+
+
+def test_what_is_served_is_chosen_and_gone_back_to() -> None:
+    answers = [Answer(200, {}) for _ in range(4)]
+    with scripted(*answers) as server, Client(server.url, "k") as client:
+        client.promote("m", graph="raw", author="ada")
+        client.rollback("d")
+        client.undo_refinement("m", note="too much")
+        client.redo_refinement("m")
+    assert [(asked.method, asked.path, asked.json()) for asked in server.asked] == [
+        ("POST", "/v1/models/m:promote", {"graph": "raw", "author": "ada"}),
+        ("POST", "/v1/datasets/d:rollback", {}),
+        ("POST", "/v1/models/m:undo-refinement", {"note": "too much"}),
+        ("POST", "/v1/models/m:redo-refinement", {}),
+    ]
+    assert all("idempotency-key" in asked.headers for asked in server.asked[1:])
+
+
+def test_the_audit_log_is_read_to_its_end() -> None:
+    pages = (
+        Answer(200, {"entries": [{"id": "1"}], "next_page_token": "t"}),
+        Answer(200, {"entries": [{"id": "2"}], "next_page_token": None}),
+    )
+    with scripted(*pages) as server, Client(server.url, "k") as client:
+        assert [entry["id"] for entry in client.audit(action="key.create")] == ["1", "2"]
+    assert server.asked[0].path == "/v1/audit?action=key.create"
+
+
 def test_a_key_that_no_header_can_carry_is_refused_unquoted() -> None:
     for key in ("wn_é_secret", "wn_a\nsecret"):
         with pytest.raises(ValueError, match="the key holds a character") as caught:

@@ -243,6 +243,7 @@ def test_a_deleted_dataset_is_erased_with_its_files(
                 ),
                 {"project": project, "text": text_.encode()},
             )
+    shop.http.put(f"{shop.path}/verdicts/u/i", json={"verdict": "noise"})
     folder = reports.store().read_manifest(_report_of(project, job)).folder
     purge = {
         "project_id": project,
@@ -253,11 +254,14 @@ def test_a_deleted_dataset_is_erased_with_its_files(
     assert purge_dataset(UUID(shop.dataset), **purge) is False  # it lives
     assert shop.http.delete(shop.path).status_code == 204
     assert purge_dataset(UUID(shop.dataset), **purge) is True
-    for table in ("interactions", "users", "items", "imports", "jobs"):
+    words = ("overrides", "override_changes")
+    for table in ("interactions", "users", "items", "imports", "jobs", *words):
         assert rows_in(f"SELECT count(*) FROM {table} WHERE dataset_id = '{shop.dataset}'") == 0
     assert rows_in(f"SELECT count(*) FROM datasets WHERE id = '{shop.dataset}'") == 0
     assert rows_in("SELECT count(*) FROM embeddings") == 1  # the other dataset has that text too
     assert rows_in(f"SELECT count(*) FROM items WHERE dataset_id = '{other}'") == 1
+    erased = f"action = 'dataset.erase' AND dataset_id = '{shop.dataset}'"
+    assert rows_in(f"SELECT count(*) FROM audit_log WHERE actor = 'system' AND {erased}") == 1
     assert not (spool.folder().parents[1] / "artifacts" / folder).exists()
 
 

@@ -163,6 +163,8 @@ def test_a_persons_word_carries_no_held_out_pair_into_training() -> None:
     found = refine(GRAPH, rated(said), config=FREE, held_out=graph_of(frozenset({(2, 4)})))
     assert done(found) == [("none", "held_out"), ("add", "")]
     assert weights(found) == dict.fromkeys(EDGES | {(2, 3)}, 1.0)
+    # nor may training learn of it by never drawing it as a negative
+    assert list(zip(found.hard.users, found.hard.items, strict=True)) == [(2, 3)]
 
 
 @pytest.mark.parametrize("rule", ["conservative", "paper", "soft"])

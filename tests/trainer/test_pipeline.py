@@ -14,7 +14,7 @@ from services.recsys.suspicion import text_cosine
 from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import jobs, stages
 from services.shared.db.session import unit_of_work
-from services.shared.db.tables import Candidate, Dataset, Model, Verdict
+from services.shared.db.tables import AuditEntry, Candidate, Dataset, Model, Serving, Verdict
 from services.shared.errors import LeaseLostError
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName
@@ -62,11 +62,27 @@ def test_a_run_ends_with_a_model_that_is_served(shop: Shop) -> None:
     assert job.result is not None
     assert job.result["model_id"] == str(model.id)
     assert dataset.current_model_id == model.id
+    _check_written_down(shop, model)
     _check_candidates(candidates)
     _check_verdicts(shop, candidates, verdicts, figures)
     _check_model(shop, run_id, model)
     assert figures["snapshot"]["users"] == N_USERS
     assert all(peak is None or peak > 1e7 for peak in peaks)
+
+
+def _check_written_down(shop: Shop, model: Model) -> None:
+    """Nobody promoted the first model: the log says that it went by itself."""
+    with unit_of_work(shop.project_id) as session:
+        (entry,) = session.query(AuditEntry).all()
+        (serving,) = session.query(Serving).all()
+    assert (entry.action, entry.actor, entry.key_id) == ("model.promote", "system", None)
+    assert entry.subject == {
+        "model_id": str(model.id),
+        "graph": None,
+        "run_id": str(model.run_id),
+        "before": None,
+    }
+    assert (serving.model_id, serving.cause, serving.previous_id) == (model.id, "first", None)
 
 
 def _check_candidates(candidates: list[Candidate]) -> None:

@@ -284,9 +284,54 @@ class Client:
     def verdicts(
         self, dataset_id: str, *, page_size: int = 1000, **filters: str | None
     ) -> Iterator[Json]:
-        """Iterate over all verdicts; filters: run, verdict, user_id, item_id."""
+        """Iterate over all verdicts; filters: run, verdict, user_id, item_id, action, source.
+
+        With source="person" also over words that no run has obeyed yet.
+        """
         path = f"{_dataset(dataset_id)}/verdicts"
         return self._pages(path, "verdicts", {"page_size": page_size} | filters)
+
+    def verdict(self, dataset_id: str, user_id: str, item_id: str) -> Json:
+        """Return what the newest run made of a pair, what a person says, and what was said."""
+        return self._get(_pair(dataset_id, user_id, item_id))
+
+    def set_verdict(
+        self,
+        dataset_id: str,
+        user_id: str,
+        item_id: str,
+        verdict: str,
+        *,
+        note: str | None = None,
+        author: str | None = None,
+    ) -> Json:
+        """Overrule: hard, noise, clean or unsure, on any pair; the next run obeys."""
+        body = _given(verdict=verdict, note=note, author=author)
+        answer: Json = self._transport.call("PUT", _pair(dataset_id, user_id, item_id), json=body)
+        return answer
+
+    def set_verdicts(
+        self, dataset_id: str, verdicts: list[Json], *, idempotency_key: str | None = None
+    ) -> Json:
+        """Overrule up to 1,000 pairs: dicts with user_id, item_id, verdict, note, author.
+
+        The verdict None takes a word back. The answer counts changed and rejected.
+        """
+        path = f"{_dataset(dataset_id)}/verdicts:batch"
+        return self._create(path, {"verdicts": verdicts}, idempotency_key)
+
+    def withdraw_verdict(
+        self,
+        dataset_id: str,
+        user_id: str,
+        item_id: str,
+        *,
+        note: str | None = None,
+        author: str | None = None,
+    ) -> None:
+        """Take a person's word back; its history stays."""
+        params: Json = {"note": note, "author": author}
+        self._transport.call("DELETE", _pair(dataset_id, user_id, item_id), params=params)
 
     def noise_report(self, dataset_id: str, *, run: str | None = None) -> Json:
         """Return the noise report of a run, the latest where None."""
@@ -300,14 +345,43 @@ class Client:
         """Return a model's card."""
         return self._get(f"/v1/models/{segment(model_id)}")
 
-    def promote(self, model_id: str) -> Json:
-        """Serve this model's lists from now on, instead of the current model's."""
-        answer: Json = self._transport.call("POST", f"/v1/models/{segment(model_id)}:promote")
+    def promote(
+        self, model_id: str, *, graph: str | None = None, author: str | None = None
+    ) -> Json:
+        """Serve this model's lists from now on; graph: raw or denoised, its default where None."""
+        path = f"/v1/models/{segment(model_id)}:promote"
+        body = _given(graph=graph, author=author)
+        answer: Json = self._transport.call("POST", path, json=body or None)
         return answer
 
     def _steer(self, job_id: str, verb: str) -> Json:
         answer: Json = self._transport.call("POST", f"/v1/jobs/{segment(job_id)}:{verb}")
         return answer
+
+    def rollback(self, dataset_id: str, *, idempotency_key: str | None = None) -> Json:
+        """Serve what was served before the last promotion; return that model's card."""
+        return self._create(f"{_dataset(dataset_id)}:rollback", {}, idempotency_key)
+
+    def undo_refinement(
+        self, model_id: str, *, note: str | None = None, author: str | None = None
+    ) -> Json:
+        """Take back what the model's run did to the graph: at once, and for later runs."""
+        path = f"/v1/models/{segment(model_id)}:undo-refinement"
+        return self._create(path, _given(note=note, author=author))
+
+    def redo_refinement(
+        self, model_id: str, *, note: str | None = None, author: str | None = None
+    ) -> Json:
+        """Take an undo back."""
+        path = f"/v1/models/{segment(model_id)}:redo-refinement"
+        return self._create(path, _given(note=note, author=author))
+
+    def audit(self, **filters: str | None) -> Iterator[Json]:
+        """Iterate over who did what, newest first; needs an admin's or the operator's key.
+
+        filters: action, key, author, dataset, since, until; project_id for the operator.
+        """
+        return self._pages("/v1/audit", "entries", dict(filters))
 
     def _get(self, path: str, params: Json | None = None) -> Json:
         answer: Json = self._transport.call("GET", path, params=params)
@@ -341,6 +415,14 @@ def _mapped(mapping: str | Mapping[str, str] | None) -> Json:
     if isinstance(mapping, Mapping):
         return {f"map.{column}": header for column, header in mapping.items()}
     return {"mapping": mapping}
+
+
+def _pair(dataset_id: str, user_id: str, item_id: str) -> str:
+    return f"{_dataset(dataset_id)}/verdicts/{segment(user_id)}/{segment(item_id)}"
+
+
+def _given(**fields: str | None) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _creating(idempotency_key: str | None) -> dict[str, str]:

@@ -41,7 +41,8 @@ Filter = Annotated[
 ]
 Model = Annotated[UUID | None, FromQuery(description="by default the one that is served")]
 Graph = Annotated[
-    Literal["raw", "denoised"] | None, FromQuery(description="by default as the model card says")
+    Literal["raw", "denoised"] | None,
+    FromQuery(description="by default as was chosen, else as the model card says"),
 ]
 K = Annotated[int, FromQuery(ge=1, description="how many items at most")]
 

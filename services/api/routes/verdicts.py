@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import ValidationError
 
 from services.api.deps import ActOnce, LiveDataset, PathId, Reader, Unit, Who, Writer
@@ -49,6 +49,20 @@ Source = Annotated[
     Literal["rule", "person"] | None,
     Query(description="who decided; `person` lists words that no run has obeyed yet as well"),
 ]
+Did = Annotated[
+    Literal["keep", "drop", "add", "none"] | None, Query(description="what the run did to the pair")
+]
+
+
+def get_filter(
+    verdict: Verdict | None = None,
+    user_id: Id = None,
+    item_id: Id = None,
+    source: Source = None,
+    action: Did = None,
+) -> Filter:
+    """Return which verdicts are meant."""
+    return Filter(verdict=verdict, user_id=user_id, item_id=item_id, source=source, action=action)
 
 
 @router.get("/verdicts")
@@ -57,14 +71,10 @@ def list_verdicts(
     session: Unit,
     dataset: LiveDataset,
     page: Paged,
+    wanted: Annotated[Filter, Depends(get_filter)],
     run: RunId = None,
-    verdict: Verdict | None = None,
-    user_id: Id = None,
-    item_id: Id = None,
-    source: Source = None,
 ) -> Verdicts:
     """List the run's verdicts with what both views and people said, by user and item id."""
-    wanted = Filter(verdict=verdict, user_id=user_id, item_id=item_id, source=source)
     after = place(page, str, str)
     rows = find(session, dataset, run, wanted, size=page.size, after=after)
     return Verdicts(

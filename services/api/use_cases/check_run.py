@@ -17,8 +17,9 @@ from services.shared.specs import DatasetSettings, RunSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Pinned:
-    """The models and the prompts that a run holds on to."""
+    """The models and the prompts that a run holds on to, and its spec as its dataset allows it."""
 
+    spec: RunSpec
     llm: str
     embedder: str
     prompt_version: int
@@ -29,10 +30,10 @@ def check_run(session: Session, dataset: Dataset, spec: RunSpec) -> Pinned:
     llm, embedder = _model("llm", settings().llm), _model("embedder", settings().embedder)
     check_budget(spec.budget(), DEFAULT_PRICES.on(llm, utc_now().date()))
     wishes = DatasetSettings.read(dataset.settings)
-    check_drop_share(spec, wishes)
+    spec = within_drop_share(spec, wishes)
     check_extent(session, dataset.id, wishes)
     version = _prompt_version(session, spec.prompt_version)
-    return Pinned(llm=llm, embedder=embedder, prompt_version=version)
+    return Pinned(spec=spec, llm=llm, embedder=embedder, prompt_version=version)
 
 
 def check_budget(budget: Budget, price: Price | None) -> None:
@@ -50,16 +51,23 @@ def check_budget(budget: Budget, price: Price | None) -> None:
         )
 
 
-def check_drop_share(spec: RunSpec, settings_: DatasetSettings) -> None:
-    """Raise InvalidError when the run asks to drop more edges than its dataset allows."""
-    wanted, most = spec.params.max_drop_share, settings_.max_drop_share
-    if wanted > most:
-        raise InvalidError(
-            f"max_drop_share is {wanted:g}, and this dataset lets a run drop at most {most:g} of "
-            "its edges; ask for less, or raise max_drop_share in the dataset's settings.",
-            pointer="/params/max_drop_share",
-            code="DROP_SHARE_OVER_CEILING",
-        )
+def within_drop_share(spec: RunSpec, settings_: DatasetSettings) -> RunSpec:
+    """Return the run with a share of edges to drop that its dataset allows.
+
+    InvalidError when it asks for more; one that names none gets the dataset's where that is less.
+    """
+    params, most = spec.params, settings_.max_drop_share
+    if params.max_drop_share <= most:
+        return spec
+    if "max_drop_share" not in params.model_fields_set:
+        lowered = params.model_copy(update={"max_drop_share": most})
+        return spec.model_copy(update={"params": lowered})
+    raise InvalidError(
+        f"max_drop_share is {params.max_drop_share:g}, and this dataset lets a run drop at most "
+        f"{most:g} of its edges; ask for less, or raise max_drop_share in the dataset's settings.",
+        pointer="/params/max_drop_share",
+        code="DROP_SHARE_OVER_CEILING",
+    )
 
 
 def _model(noun: str, endpoint: Endpoint) -> str:

@@ -38,9 +38,12 @@ def set_word(session: Session, dataset_id: UUID, word: Word, *, actor: Actor) ->
 def withdraw_word(
     session: Session, dataset_id: UUID, pair: Pair, *, note: str | None, actor: Actor
 ) -> None:
-    """Take the word back, its history stays; NotFoundError when nobody has spoken."""
+    """Take the word back, its history stays; NotFoundError when nobody ever spoke.
+
+    A word that is withdrawn already stays so: a repeated request does no harm.
+    """
     datasets.lock(session, dataset_id)
-    if pair not in overrides.find(session, dataset_id, [pair]):
+    if not overrides.history(session, dataset_id, pair, most=1):
         raise NotFoundError("person's word on the pair", ", ".join(pair))
     word = Word(user_id=pair[0], item_id=pair[1], verdict=None, note=note, author=actor.author)
     set_words(session, dataset_id, [(0, word)], actor=actor)

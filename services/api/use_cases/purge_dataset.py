@@ -4,7 +4,8 @@ import threading
 from uuid import UUID
 
 from services.shared.artifacts import ArtifactStore
-from services.shared.db.repos import purges
+from services.shared.db.repos import audit, purges
+from services.shared.db.repos.audit import SYSTEM, Deed
 from services.shared.db.session import unit_of_work
 from services.shared.log import get_logger
 
@@ -36,6 +37,8 @@ def purge_dataset(
         _erase_files(dataset_id, project_id, store, reports)
         with unit_of_work(project_id) as session:
             purges.erase_row(session, dataset_id)
+            deed = Deed(action="dataset.erase", dataset_id=dataset_id, subject={})
+            audit.add(session, SYSTEM, deed, project_id=project_id)
     log.info("dataset_purged")
     return True
 

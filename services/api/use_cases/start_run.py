@@ -23,14 +23,15 @@ def start_run(session: Session, dataset: Dataset, spec: RunSpec, *, request_id: 
         dataset_id=dataset.id,
         request_id=request_id,
     )
-    session.add(_run(run_id, dataset, spec, pinned))
+    session.add(_run(run_id, dataset, pinned))
     session.flush()
     stages.create_all(session, run_id=run_id, project_id=dataset.project_id)
     session.refresh(job)
     return job
 
 
-def _run(run_id: UUID, dataset: Dataset, spec: RunSpec, pinned: Pinned) -> Run:
+def _run(run_id: UUID, dataset: Dataset, pinned: Pinned) -> Run:
+    spec = pinned.spec
     return Run(
         id=run_id,
         project_id=dataset.project_id,

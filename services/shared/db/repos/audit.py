@@ -19,6 +19,7 @@ Action = Literal[
     "dataset.create",
     "dataset.change",
     "dataset.delete",
+    "dataset.erase",
     "dataset.rollback",
     "user.delete",
     "item.delete",

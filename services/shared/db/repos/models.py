@@ -61,7 +61,12 @@ def serve_if_first(session: Session, model: Model) -> bool:
     if dataset is None:
         return False
     servings.move(session, dataset, model_id=model.id, graph=None, cause="first", previous_id=None)
-    subject = {"model_id": str(model.id), "run_id": str(model.run_id), "before": None}
+    subject = {
+        "model_id": str(model.id),
+        "graph": None,
+        "run_id": str(model.run_id),
+        "before": None,
+    }
     deed = Deed(action="model.promote", dataset_id=dataset.id, subject=subject)
     audit.add(session, SYSTEM, deed, project_id=model.project_id)
     return True

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, select, tuple_
+from sqlalchemy import Select, case, false, func, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from services.shared.db.tables import Candidate, Override, Rating, RunRating, Verdict
@@ -28,6 +28,7 @@ class Filter:
     user_id: str | None = None
     item_id: str | None = None
     source: str | None = None  # rule or person
+    action: str | None = None  # what the run did: asks for pairs that it decided
 
 
 def page(
@@ -49,6 +50,8 @@ def page_of_people(
     """Return up to size + 1 pairs of which people speak now, or spoke when the run obeyed them."""
     spoken = select(Override.user_id, Override.item_id).where(Override.dataset_id == dataset_id)
     spoken = _narrowed(spoken, Override, wanted)
+    if wanted.action is not None:
+        spoken = spoken.where(false())  # of a word alone no run has done anything
     if run_id is not None:
         both = spoken.union(_decided(run_id, wanted)).subquery()
         spoken = select(both.c.user_id, both.c.item_id)
@@ -67,6 +70,8 @@ def _decided(run_id: UUID, wanted: Filter) -> Select[str, str]:
     query = select(Verdict.user_id, Verdict.item_id).where(Verdict.run_id == run_id)
     if wanted.source is not None:
         query = query.where(Verdict.decided_by == wanted.source)
+    if wanted.action is not None:
+        query = query.where(Verdict.action == wanted.action)
     return _narrowed(query, Verdict, wanted)
 
 

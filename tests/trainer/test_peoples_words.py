@@ -7,6 +7,7 @@ from uuid import UUID
 import polars as pl
 import pytest
 
+from services.api.use_cases.overrule import set_words
 from services.recsys.data import Interactions
 from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import datasets, overrides, stages
@@ -51,12 +52,9 @@ class Refined:
 
 
 def _say(shop: Shop, words: dict[Pair, str | None]) -> None:
+    rows = [Word(user_id=u, item_id=i, verdict=word) for (u, i), word in words.items()]
     with unit_of_work(shop.project_id) as session:
-        dataset = datasets.lock(session, shop.dataset_id)
-        dataset.version += 1
-        session.flush()
-        rows = [Word(user_id=u, item_id=i, verdict=word) for (u, i), word in words.items()]
-        overrides.keep(session, dataset, rows, ACTOR)
+        set_words(session, shop.dataset_id, list(enumerate(rows)), actor=ACTOR)
 
 
 def _begin(shop: Shop, **params: object) -> UUID:
@@ -143,11 +141,12 @@ def test_a_persons_words_change_the_next_runs_graph_and_nothing_is_paid_for_them
     assert not after.graph.keys() & {disliked, never, judging}
     assert after.graph[missed] == 1.0
     assert spared in after.hard
-    assert also_spared not in after.hard
+    assert not after.hard & {also_spared, judging}
     # the raw graph is the log's, whatever is said of it
     assert after.train == before.train
     _check_nothing_was_asked(shop, after, set(said))
     assert len(after.candidates) == 150  # the budget went to others
+    assert after.figures["snapshot"]["dataset_version"] == 1, "saying it was a write"
     people = after.figures["refine"]["people"]
     assert people == {"keep": 3, "drop": 1, "add": 1, "none": 3, "not_in_graph": 1}
     without = called_noise(split.val, after.files)
@@ -173,6 +172,22 @@ def test_a_run_keeps_the_words_of_its_snapshot_and_a_withdrawn_word_is_gone_in_t
     later = _refine(shop, _begin(shop))
     assert pair not in later.verdicts or later.verdicts[pair].decided_by == "rule"
     assert later.snapshot.words.is_empty()
+
+
+def test_the_run_after_an_undo_drops_none_of_what_was_taken_back_until_a_redo(shop: Shop) -> None:
+    first = _refine(shop, _begin(shop))
+    assert first.dropped
+    with unit_of_work(shop.project_id) as session:
+        dataset = datasets.lock(session, shop.dataset_id)
+        overrides.protect(session, dataset, first.run_id, ACTOR, note="undo", soft=False)
+    second = _refine(shop, _begin(shop))
+    assert {second.verdicts[pair].verdict for pair in first.dropped} == {"unsure"}
+    assert not first.dropped & (second.dropped | second.candidates)
+    assert first.dropped <= second.graph.keys()
+    with unit_of_work(shop.project_id) as session:
+        dataset = datasets.lock(session, shop.dataset_id)
+        overrides.release(session, dataset, first.run_id, ACTOR, note="redo")
+    assert _refine(shop, _begin(shop)).dropped == first.dropped
 
 
 @pytest.mark.parametrize("rule", ["conservative", "paper", "soft"])
