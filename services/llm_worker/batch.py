@@ -8,26 +8,31 @@ from services.llm_worker.endpoints import rater
 from services.llm_worker.keeping import Keeper
 from services.llm_worker.questions import PairQuestion, Questioner
 from services.llm_worker.rate import Rating, Stop
-from services.llm_worker.rating_stage import UNWANTED
-from services.llm_worker.settle import bury, settle
+from services.llm_worker.rating_pause import may_go_on
+from services.llm_worker.settle import bury, settle, wait
 from services.llm_worker.snapshot import texts_of
-from services.shared.db.repos import batches, jobs, prompts, ratings, runs
+from services.shared.db.repos import batches, jobs, pauses, prompts, ratings, runs
 from services.shared.db.repos.batches import BatchLease
+from services.shared.db.repos.jobs import Wish
 from services.shared.db.session import unit_of_work
-from services.shared.errors import LeaseLostError, RetryLaterError, WinnowError
+from services.shared.errors import DiskFullError, LeaseLostError, RetryLaterError, WinnowError
 from services.shared.leases import Heartbeat
 from services.shared.log import bound, get_logger
 from services.shared.settings import settings
 
 log = get_logger(__name__)
 
+_STOPS = {Wish.STOP: Stop.CANCELLED, Wish.WAIT: Stop.PAUSED}
+
 
 def rate_next(run_id: UUID, *, project_id: UUID, stopping: threading.Event) -> None:
     """Claim the run's next batch, rate it and settle it; nothing to claim is no error.
 
-    Raises RetryLaterError when the endpoint is away, LeaseLostError when the batch went to
+    Raises RetryLaterError when a question meets only errors, LeaseLostError when the batch went to
     another worker.
     """
+    if not may_go_on(run_id, project_id=project_id):
+        return
     lease = _admit(run_id, project_id)
     if lease is None:
         return
@@ -36,6 +41,9 @@ def rate_next(run_id: UUID, *, project_id: UUID, stopping: threading.Event) -> N
             rating = _Batch(lease, stopping).rate()
         except (LeaseLostError, RetryLaterError):
             raise
+        except DiskFullError as error:
+            wait(lease, pauses.of_disk(error))
+            return
         except WinnowError as error:
             bury(lease, code=error.code, detail=error.detail)
             return
@@ -44,7 +52,7 @@ def rate_next(run_id: UUID, *, project_id: UUID, stopping: threading.Event) -> N
 
 def _admit(run_id: UUID, project_id: UUID) -> BatchLease | None:
     with unit_of_work(project_id) as session:
-        wanted = jobs.state(session, run_id) not in UNWANTED
+        wanted = jobs.wish(session, run_id) is Wish.GO_ON
         lease = batches.claim(session, run_id) if wanted else None
     if lease is None:
         with unit_of_work(project_id) as session:
@@ -64,7 +72,7 @@ class _Batch:
     def __init__(self, lease: BatchLease, stopping: threading.Event) -> None:
         self._lease = lease
         self._stopping = stopping
-        self._unwanted = threading.Event()
+        self._wish = Wish.GO_ON
 
     def rate(self) -> Rating | None:
         """Rate the batch while its lease is renewed; None when nothing was left to ask."""
@@ -94,12 +102,11 @@ class _Batch:
     def _renew(self) -> None:
         with unit_of_work(self._lease.project_id) as session:
             batches.renew(session, self._lease)
-            if jobs.state(session, self._lease.run_id) in UNWANTED:
-                self._unwanted.set()
+            self._wish = jobs.wish(session, self._lease.run_id)
 
     def _interruption(self, lost: threading.Event) -> Stop | None:
         if lost.is_set():
             raise LeaseLostError(f"batch {self._lease.id}")
-        if self._unwanted.is_set():
-            return Stop.CANCELLED
-        return Stop.SHUTDOWN if self._stopping.is_set() else None
+        if self._stopping.is_set():
+            return Stop.SHUTDOWN
+        return _STOPS.get(self._wish)

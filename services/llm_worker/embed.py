@@ -4,12 +4,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from services.llm_worker import away
 from services.llm_worker.ask import ABOUT_THE_QUESTION, UNPARSABLE_TRIES
+from services.llm_worker.away import EndpointAwayError
 from services.llm_worker.embed_keeping import EmbedKeeper, Text
 from services.llm_worker.endpoints import Embedder
-from services.llm_worker.limiter import StoppedError
-from services.llm_worker.retry import PASSING
+from services.llm_worker.limiter import StoppedError, wait
 from services.llm_worker.snapshot import Texts
+from services.shared.db.repos.pauses import EMBEDDER_AWAY
 from services.shared.errors import UnavailableError, WinnowError
 from services.shared.llm.protocol import EmbedReply, EmbedRequest
 from services.shared.log import get_logger
@@ -22,9 +24,6 @@ PER_CALL = 64
 
 MAX_CHARS = 8_000
 """Of a text that is sent: within OpenAI's 8,191 tokens whatever the script; encoders cut sooner."""
-
-AWAY_SECONDS = 15.0
-"""Until the next try while the endpoint is away; the stage keeps its lease meanwhile."""
 
 
 class EmbedderRefusedError(WinnowError):
@@ -49,7 +48,10 @@ class Embedding:
         self._groups: deque[Sequence[Text]] = deque()
 
     async def run(self) -> None:
-        """Embed chunk by chunk; what is kept stays kept, whatever is raised."""
+        """Embed chunk by chunk; what is kept stays kept, whatever is raised.
+
+        EndpointAwayError when the endpoint does not even answer a knock.
+        """
         for chunk in self._texts.chunks():
             missing = await asyncio.to_thread(self._keeper.missing, chunk)
             starts = range(0, len(missing), PER_CALL)
@@ -64,14 +66,31 @@ class Embedding:
     async def _embed(self, group: Sequence[Text]) -> None:
         for _ in range(settings().stage_attempts):
             reply = await self._ask(group)
-            while reply.status in PASSING and not self._keeper.embedded:
-                await self._wait(reply)
-                reply = await self._ask(group)
-            if reply.status not in PASSING:
+            if not away.is_away(reply):
                 await self._take(group, reply)
                 return
-            await self._wait(reply)
+            await self._judge(reply)
+            log.warning("text_in_trouble", status=reply.status)
+            await wait(settings().retry_first_seconds, self._stopped)
+            self._check()
         raise UnavailableError("The embedder's endpoint")
+
+    async def _judge(self, reply: EmbedReply) -> None:
+        """Return if a text of ours is to blame; EndpointAwayError if the endpoint is away."""
+        if reply.status != "rate_limited":
+            reply = await self.knock()
+        if away.is_away(reply):
+            raise EndpointAwayError(away.cause_of(EMBEDDER_AWAY, reply))
+
+    async def knock(self) -> EmbedReply:
+        """Return the reply to the smallest question, which is counted."""
+        try:
+            reply = await away.knock_at_embedder(self._embedder, self._keeper.model, self._stopped)
+        except StoppedError:
+            self._check()  # says why
+            raise
+        await asyncio.to_thread(self._keeper.keep, [], [], [reply])
+        return reply
 
     async def _ask(self, group: Sequence[Text]) -> EmbedReply:
         """Return the last reply, kept together with every attempt before it."""
@@ -113,12 +132,6 @@ class Embedding:
             self._keeper.leave_out()
         else:
             raise EmbedderRefusedError(_refusal(reply))
-
-    async def _wait(self, reply: EmbedReply) -> None:
-        log.warning("embedder_away", status=reply.status, retry_seconds=AWAY_SECONDS)
-        for _ in range(int(AWAY_SECONDS)):
-            self._check()
-            await asyncio.sleep(1)
 
 
 async def _all_or_none(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -3,17 +3,25 @@
 import threading
 from uuid import UUID
 
-from services.llm_worker import loop
+from services.llm_worker import away, loop
+from services.llm_worker.away import EndpointAwayError
 from services.llm_worker.embed import Embedding
 from services.llm_worker.embed_keeping import EmbedKeeper
 from services.llm_worker.endpoints import embedder
-from services.llm_worker.rating_stage import UNWANTED
 from services.llm_worker.snapshot import texts_of
+from services.shared import disk
 from services.shared.broker import enqueue
-from services.shared.db.repos import jobs, runs, stages, usage
+from services.shared.db.repos import jobs, pauses, runs, stages, usage
+from services.shared.db.repos.jobs import Wish
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
-from services.shared.errors import JobCancelledError, LeaseLostError, WinnowError
+from services.shared.errors import (
+    DiskFullError,
+    JobCancelledError,
+    JobPausedError,
+    LeaseLostError,
+    WinnowError,
+)
 from services.shared.leases import Heartbeat
 from services.shared.log import get_logger
 from services.shared.memory import peak_memory
@@ -53,7 +61,7 @@ def _admit(run_id: UUID, project_id: UUID) -> StageLease | None:
         lease = stages.claim(session, run_id, StageName.EMBED)
         if lease is None:
             return None
-        if jobs.state(session, run_id) in UNWANTED:
+        if jobs.wish(session, run_id) is Wish.STOP:
             stages.cancelled(session, lease)
             return None
         if lease.attempt > settings().stage_attempts:
@@ -70,7 +78,7 @@ class _Stage:
     def __init__(self, lease: StageLease, stopping: threading.Event) -> None:
         self._lease = lease
         self._stopping = stopping
-        self._unwanted = threading.Event()
+        self._wish = Wish.GO_ON
 
     def embed(self) -> EmbedKeeper:
         """Embed while the lease is renewed; return what was counted."""
@@ -80,22 +88,41 @@ class _Stage:
             texts = texts_of(run)
             keeper = EmbedKeeper(self._lease, model=run.embedder, total=texts.count())
             log.info("embedding_started", texts=texts.count())
-            loop.run(
-                Embedding(texts, embedder(), keeper, lambda: self._check(heartbeat.lost)).run()
-            )
+            work = Embedding(texts, embedder(), keeper, lambda: self._check(heartbeat.lost))
+            self._try_again(work)
+            loop.run(work.run())
         return keeper
+
+    def _try_again(self, work: Embedding) -> None:
+        """Return if the stage was not paused, or what it waited for is there."""
+        run_id, project_id = self._lease.run_id, self._lease.project_id
+        with unit_of_work(project_id) as session:
+            paused = pauses.of_stage(session, run_id, StageName.EMBED)
+        if paused is None:
+            return
+        if paused.code == pauses.DISK_FULL:
+            full = disk.shortage(paused.needs)
+            if full is not None:
+                raise full
+        else:
+            reply = loop.run(work.knock())
+            if away.is_away(reply):
+                raise EndpointAwayError(away.cause_of(pauses.EMBEDDER_AWAY, reply))
+        with unit_of_work(project_id) as session:
+            pauses.lift_stage(session, run_id, StageName.EMBED)
 
     def _renew(self) -> None:
         with unit_of_work(self._lease.project_id) as session:
             stages.renew(session, self._lease)
-            if jobs.state(session, self._lease.run_id) in UNWANTED:
-                self._unwanted.set()
+            self._wish = jobs.wish(session, self._lease.run_id)
 
     def _check(self, lost: threading.Event) -> None:
         if lost.is_set():
             raise LeaseLostError(f"stage embed of run {self._lease.run_id}")
-        if self._unwanted.is_set():
+        if self._wish is Wish.STOP:
             raise JobCancelledError("The run was cancelled.")
+        if self._wish is Wish.WAIT:
+            raise JobPausedError("Somebody asked the run to wait.")
         if self._stopping.is_set():
             raise ShutdownError("The worker is told to stop.")
 
@@ -114,6 +141,12 @@ def _give_up(lease: StageLease, error: WinnowError) -> None:
     with unit_of_work(lease.project_id) as session:
         if isinstance(error, JobCancelledError):
             stages.cancelled(session, lease)
+        elif isinstance(error, EndpointAwayError):
+            stages.pause(session, lease, error.cause)
+        elif isinstance(error, DiskFullError):
+            stages.pause(session, lease, pauses.of_disk(error))
+        elif isinstance(error, JobPausedError):
+            stages.release(session, lease, attempt_counts=False)
         elif isinstance(error, ShutdownError):
             stages.release(session, lease, attempt_counts=False)
             enqueue(session, Task.EMBED, lease.run_id, project_id=lease.project_id)

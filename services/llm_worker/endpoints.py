@@ -20,6 +20,7 @@ class Rater:
     """What rating needs of the LLM's endpoint."""
 
     client: HttpClient
+    retrier: Retrier
     asker: Asker
     window: Window
     in_flight: int
@@ -63,7 +64,8 @@ def _rater() -> Rater:
     endpoint = settings().llm
     client, retrier = loop.run(_connected(endpoint, "WINNOW_LLM__BASE_URL"))
     window = Window(in_flight=endpoint.in_flight, flush=settings().flush_answers)
-    return Rater(client, Asker(client, retrier, Formats()), window, endpoint.in_flight)
+    asker = Asker(client, retrier, Formats())
+    return Rater(client, retrier, asker, window, endpoint.in_flight)
 
 
 @lru_cache(maxsize=1)

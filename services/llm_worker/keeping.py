@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from services.llm_worker import progress, rating_stage
+from services.llm_worker import progress
 from services.llm_worker.ask import Outcome
 from services.llm_worker.questions import PairQuestion
 from services.shared.db.repos import batches, jobs, ratings, usage
 from services.shared.db.repos.batches import BatchLease
+from services.shared.db.repos.jobs import Wish
 from services.shared.db.repos.ratings import Answer
 from services.shared.db.repos.usage import Attempt
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Run
+from services.shared.llm.protocol import ChatReply
 from services.shared.log import get_logger
 
 log = get_logger(__name__)
@@ -58,8 +60,8 @@ class Keeper:
             )
         return [q for q, key in zip(questions, wanted, strict=True) if key not in known]
 
-    def keep(self, asked: Sequence[Asked]) -> bool:
-        """Commit answers and attempts in one transaction; say whether the run is still wanted.
+    def keep(self, asked: Sequence[Asked]) -> Wish:
+        """Commit answers and attempts in one transaction; return what is wanted of the run now.
 
         How far the run is, is told once in a while. After a DBAPIError it may be called again with
         the same: what had been committed after all is kept, and counted, once.
@@ -74,7 +76,7 @@ class Keeper:
             self._tell()
         return wanted
 
-    def _commit(self, asked: Sequence[Asked]) -> bool:
+    def _commit(self, asked: Sequence[Asked]) -> Wish:
         project_id, run = self._lease.project_id, self._run
         with unit_of_work(project_id) as session:
             batches.hold(session, self._lease)
@@ -85,7 +87,7 @@ class Keeper:
                 session, rows, project_id=project_id, dataset_id=run.dataset_id, run_id=run.id
             )
             usage.add(session, spent, project_id=project_id, run_id=run.id, batch_id=self._lease.id)
-            return jobs.state(session, run.id) not in rating_stage.UNWANTED
+            return jobs.wish(session, run.id)
 
     def _unkept(self, session: Session, asked: Sequence[Asked]) -> list[Asked]:
         """Return those that no commit has linked to the run: nobody else asks this batch."""
@@ -103,6 +105,13 @@ class Keeper:
             progress.tell(self._run.id, project_id=self._lease.project_id)
         except DBAPIError as error:  # away since the answers were committed: no reason to repeat
             log.warning("progress_not_told", error=type(error).__name__)
+
+    def count(self, reply: ChatReply) -> None:
+        """Commit an attempt that was no question's."""
+        attempt = usage.attempt_of(reply, kind="chat", model=self._run.llm, number=1)
+        where = {"project_id": self._lease.project_id, "run_id": self._run.id}
+        with unit_of_work(self._lease.project_id) as session:
+            usage.add(session, [attempt], batch_id=self._lease.id, **where)
 
     def _answer(self, asked: Asked) -> Answer | None:
         outcome, question = asked.outcome, asked.question

@@ -9,9 +9,12 @@ from enum import Enum
 
 from sqlalchemy.exc import DBAPIError
 
+from services.llm_worker import away
 from services.llm_worker.endpoints import Rater
 from services.llm_worker.keeping import Asked, Keeper
+from services.llm_worker.limiter import StoppedError
 from services.llm_worker.questions import PairQuestion
+from services.shared.db.repos.jobs import Wish
 from services.shared.llm.protocol import ChatReply
 from services.shared.log import get_logger
 from services.shared.settings import settings
@@ -26,12 +29,14 @@ class Stop(Enum):
     """Why a batch ends before its last question."""
 
     CANCELLED = "cancelled"
+    PAUSED = "paused"
     SHUTDOWN = "shutdown"
     AWAY = "away"
     DENIED = "denied"
 
 
 _STOPS = {"away": Stop.AWAY, "denied": Stop.DENIED}
+_WISHES = {Wish.STOP: Stop.CANCELLED, Wish.WAIT: Stop.PAUSED}
 
 Interrupted = Callable[[], Stop | None]
 
@@ -55,6 +60,8 @@ class Rating:
         self.stop: Stop | None = None
         self.trouble: ChatReply | None = None  # the reply that ended it before its time
         self.answered = 0
+        self.blamed = False  # the endpoint is there: a question of ours is its trouble
+        self._model = questions[0].model
 
     async def run(self) -> None:
         """Ask all, or until `stop` is set; whatever was answered is committed.
@@ -73,6 +80,8 @@ class Rating:
             askers.result()
             while self._done:  # Postgres was away
                 await self._flush()
+            if self.stop is Stop.AWAY:
+                await self._judge()
         finally:
             await _cancelled(askers)
             self._rater.window.mute(bell)
@@ -106,7 +115,7 @@ class Rating:
         if not asked:
             return
         try:
-            wanted = await asyncio.to_thread(self._keeper.keep, asked)
+            wish = await asyncio.to_thread(self._keeper.keep, asked)
         except DBAPIError as error:
             self._done = asked + self._done
             await self._wait_for_database(error)
@@ -116,8 +125,21 @@ class Rating:
         else:
             self._failing_since = None
             self._rater.window.committed(len(asked))
-            if not wanted:
-                self.stop = Stop.CANCELLED
+            self.stop = self.stop or _WISHES.get(wish)
+
+    async def _judge(self) -> None:
+        """Find out whether the endpoint is away or a question of the batch is to blame.
+
+        An endpoint that says 429 has said so itself.
+        """
+        if self.trouble is None or self.trouble.status == "rate_limited":
+            return
+        with contextlib.suppress(StoppedError):
+            reply = await away.knock_at_llm(
+                self._rater, self._model, lambda: self._interrupted() is not None
+            )
+            await asyncio.to_thread(self._keeper.count, reply)
+            self.blamed = not away.is_away(reply)
 
     async def _wait_for_database(self, error: DBAPIError) -> None:
         now = time.monotonic()

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from services.llm_worker import progress
 from services.shared.broker import enqueue
-from services.shared.db.repos import batches, jobs, stages, usage
+from services.shared.db.repos import batches, jobs, pauses, stages, usage
+from services.shared.db.repos.jobs import Wish
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
 from services.shared.log import get_logger
@@ -17,12 +18,6 @@ from services.shared.stages import StageName
 
 log = get_logger(__name__)
 
-UNWANTED = {None, "cancelling", "cancelled", "failed"}
-"""States of a job for which no further call is paid."""
-
-AT_ONCE = 4
-"""Messages of one run under way, so as many workers rate it side by side."""
-
 
 def begin(run_id: UUID, *, project_id: UUID) -> None:
     """Claim the stage, cut its candidates into batches and send for workers, all or nothing."""
@@ -30,7 +25,7 @@ def begin(run_id: UUID, *, project_id: UUID) -> None:
         lease = stages.claim(session, run_id, StageName.RATE)
         if lease is None:
             return
-        if jobs.state(session, run_id) in UNWANTED:
+        if jobs.wish(session, run_id) is Wish.STOP:
             stages.cancelled(session, lease)
             return
         batches.cut(session, run_id=run_id, project_id=project_id)
@@ -40,21 +35,21 @@ def begin(run_id: UUID, *, project_id: UUID) -> None:
             _finish(session, lease)
             return
         stages.park(session, lease)
-        for _ in range(min(waiting, AT_ONCE)):
-            enqueue(session, Task.RATE_BATCH, run_id, project_id=project_id)
+        batches.send(session, run_id, project_id=project_id)
 
 
 def go_on(session: Session, run_id: UUID, *, project_id: UUID) -> None:
     """After a batch: send for the next, or end the stage when none is left.
 
-    A dead batch fails the run at once, for the rest could not save it. The job's row is locked,
-    so that two batches that end together see each other.
+    A dead batch fails the run at once, for the rest could not save it. A paused run sends for
+    nobody: who lets it go on does. The job's row is locked, so that two batches that end together
+    see each other.
     """
     job = jobs.lock(session, run_id)
     stage = stages.parked(session, run_id, StageName.RATE)
     if stage is None:
         return
-    unwanted = job.state in UNWANTED
+    unwanted = job.state in jobs.UNWANTED
     if unwanted:
         batches.cancel_pending(session, run_id)
     counts = batches.counts(session, run_id)
@@ -62,7 +57,8 @@ def go_on(session: Session, run_id: UUID, *, project_id: UUID) -> None:
         batches.cancel_pending(session, run_id)
         stages.fail(session, stage, batches.first_error(session, run_id))
     elif counts.get("pending"):
-        enqueue(session, Task.RATE_BATCH, run_id, project_id=project_id)
+        if not pauses.holds(session, run_id, StageName.RATE):
+            enqueue(session, Task.RATE_BATCH, run_id, project_id=project_id)
     elif not counts.get("running"):
         _end(session, stage, cancelled=unwanted)
 

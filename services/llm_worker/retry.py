@@ -43,6 +43,11 @@ class Retrier:
         self._limiter = limiter
         self.max_attempts = max_attempts
 
+    async def once(self, attempt: Callable[[], Awaitable[R]], stopped: Stopped) -> R:
+        """Return the reply of one attempt; StoppedError instead once `stopped` says so."""
+        async with self._limiter.slot(stopped):
+            return await attempt()
+
     async def call(self, attempt: Callable[[], Awaitable[R]], made: list[R], stopped: Stopped) -> R:
         """Return the first reply that is no passing trouble, or the last that the cap allows.
 
@@ -50,8 +55,7 @@ class Retrier:
         `stopped` says so: then StoppedError, unless a reply is there to be returned.
         """
         while True:
-            async with self._limiter.slot(stopped):
-                reply = await attempt()
+            reply = await self.once(attempt, stopped)
             made.append(reply)
             if reply.status not in PASSING or len(made) >= self.max_attempts or stopped():
                 return reply

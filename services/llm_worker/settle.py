@@ -1,24 +1,22 @@
 """What becomes of a batch that its worker lets go of, and of its run."""
 
-from services.llm_worker import rating_stage
+from services.llm_worker import away, rating_stage
 from services.llm_worker.rate import Rating, Stop
-from services.shared.db.repos import batches, jobs
+from services.shared.db.repos import batches, jobs, pauses
 from services.shared.db.repos.batches import BatchLease
+from services.shared.db.repos.pauses import LLM_AWAY, Cause
 from services.shared.db.session import unit_of_work
 from services.shared.errors import RetryLaterError
+from services.shared.llm.protocol import ChatReply
 from services.shared.log import get_logger
 from services.shared.settings import settings
+from services.shared.stages import StageName
 
 log = get_logger(__name__)
 
-_INTERNAL_ERROR = 500  # an endpoint that is down or overloaded says 502, 503 or 504
-
-AWAY_SECONDS = 15.0
-"""Until a batch is tried again whose endpoint was away."""
-
 
 def settle(lease: BatchLease, rating: Rating | None) -> None:
-    """End or release the batch and go on with its run; RetryLaterError where the LLM is away.
+    """End or release the batch and go on with its run, or let it wait; RetryLaterError: ask again.
 
     LeaseLostError, with nothing written, when the batch is another's by now.
     """
@@ -26,8 +24,8 @@ def settle(lease: BatchLease, rating: Rating | None) -> None:
     log.info("batch_ended", ending=stop.value if stop else "done")
     if rating is not None and stop is Stop.DENIED:
         bury(lease, code="LLM_REFUSED", detail=_refusal(rating))
-    elif rating is not None and stop is Stop.AWAY:
-        _put_off(lease, rating)
+    elif rating is not None and stop is Stop.AWAY and rating.trouble is not None:
+        _put_off(lease, rating, rating.trouble)
     else:
         _end(lease, stop)
 
@@ -45,32 +43,39 @@ def _end(lease: BatchLease, stop: Stop | None) -> None:
         jobs.lock(session, lease.run_id)
         if stop is Stop.CANCELLED:
             batches.cancel(session, lease)
-        elif stop is Stop.SHUTDOWN:
+        elif stop in {Stop.SHUTDOWN, Stop.PAUSED}:
             batches.give_back(session, lease)
         else:
             batches.finish(session, lease)
         rating_stage.go_on(session, lease.run_id, project_id=lease.project_id)
 
 
-def _put_off(lease: BatchLease, rating: Rating) -> None:
-    """Try later: as often as it takes while nothing answers, else as often as a batch may."""
-    own = _own_fault(rating)
-    if own and lease.attempt >= settings().stage_attempts:
+def wait(lease: BatchLease, cause: Cause) -> None:
+    """Give the batch back, no attempt counted, and let its run's rating wait for what is away."""
+    with unit_of_work(lease.project_id) as session:
+        jobs.lock(session, lease.run_id)
+        batches.give_back(session, lease)
+        pauses.hold_stage(session, lease.run_id, StageName.RATE, cause)
+        rating_stage.go_on(session, lease.run_id, project_id=lease.project_id)
+    log.warning("rating_paused", code=cause.code)
+
+
+def _put_off(lease: BatchLease, rating: Rating, trouble: ChatReply) -> None:
+    """Wait for an endpoint that is away; a question that is to blame is asked as often as may be.
+
+    RetryLaterError where it is to be asked again.
+    """
+    if not rating.blamed:
+        wait(lease, away.cause_of(LLM_AWAY, trouble))
+        return
+    if lease.attempt >= settings().stage_attempts:
         bury(lease, code="LLM_UNAVAILABLE", detail=_unavailable(lease))
         return
     with unit_of_work(lease.project_id) as session:
-        release = batches.release if own else batches.give_back
-        release(session, lease)
-    log.warning("llm_away", answered=rating.answered, retry_seconds=AWAY_SECONDS)
-    raise RetryLaterError("The LLM's endpoint is away.", retry_after=AWAY_SECONDS)
-
-
-def _own_fault(rating: Rating) -> bool:
-    """Say whether a question of the batch, not the endpoint's state, is likely to blame."""
-    trouble = rating.trouble
-    if trouble is None or trouble.status == "rate_limited":
-        return False
-    return rating.answered > 0 or trouble.http_status == _INTERNAL_ERROR
+        batches.release(session, lease)
+    seconds = settings().retry_first_seconds
+    log.warning("question_in_trouble", answered=rating.answered, retry_seconds=seconds)
+    raise RetryLaterError("A question met nothing but errors of the LLM.", retry_after=seconds)
 
 
 def _refusal(rating: Rating) -> str:

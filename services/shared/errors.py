@@ -169,13 +169,23 @@ class ArtifactCorruptError(WinnowError):
         self.file = file
 
 
+class DiskFullError(WinnowError):
+    """A disk has no room; `detail` names the setting, `needs` is how many bytes must be free."""
+
+    code = "DISK_FULL"
+
+    def __init__(self, detail: str, *, needs: int) -> None:
+        super().__init__(detail)
+        self.needs = needs
+
+
 class RetryLaterError(WinnowError):
     """A task met a passing trouble: send it again after `retry_after` seconds."""
 
     code = "RETRY_LATER"
 
-    def __init__(self, detail: str, *, retry_after: float) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, retry_after: float, code: str | None = None) -> None:
+        super().__init__(detail, code=code)
         self.retry_after = retry_after
 
 
@@ -183,6 +193,12 @@ class LeaseLostError(WinnowError):
     """Another worker holds a newer token: stop and write nothing more."""
 
     code = "LEASE_LOST"
+
+
+class JobPausedError(WinnowError):
+    """Somebody asked the job to wait: keep what is done, begin nothing more."""
+
+    code = "PAUSED"
 
 
 class JobCancelledError(WinnowError):

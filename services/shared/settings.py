@@ -73,6 +73,13 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=30.0, gt=0)
     stage_attempts: int = Field(default=5, ge=1, description="claims before a stage has failed")
     sweep_seconds: float = Field(default=10.0, gt=0)
+    retry_first_seconds: float = Field(
+        default=15.0, gt=0, description="until a paused job is tried again; doubled each time"
+    )
+    retry_longest_seconds: float = Field(default=120.0, gt=0, description="between two such tries")
+    disk_room_bytes: int = Field(
+        default=64 * 2**20, ge=1, description="free before a job paused by a full disk goes on"
+    )
     batch_pairs: int = Field(default=512, ge=1, description="pairs of one rating batch")
     flush_answers: int = Field(default=200, ge=1, description="answers per rating transaction")
     flush_seconds: float = Field(default=0.5, gt=0)

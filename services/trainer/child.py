@@ -14,10 +14,12 @@ from contextlib import contextmanager, suppress
 import structlog
 
 from services.shared.db.repos.stages import StageLease
+from services.shared.errors import DiskFullError
 from services.shared.settings import settings
 
 LOST, RETRY = 3, 75
-"""Exit codes beside 0 (finished) and 1 (failed): the lease is another's; a passing trouble."""
+"""Exit codes beside 0 (finished), 1 (failed) and `disk.EXIT_CODE` (a disk is full): the lease is
+another's; a passing trouble."""
 
 GRACE_SECONDS = 5.0
 
@@ -50,6 +52,15 @@ class Child:
             return self._process.wait(timeout=GRACE_SECONDS)
         self._process.kill()
         return self._process.wait()
+
+    def full(self) -> DiskFullError:
+        """Return which disk is full, as the child told it."""
+        try:
+            told = json.loads(self._said)
+            return DiskFullError(str(told["detail"]), needs=int(told["needs"]))
+        except (ValueError, KeyError, TypeError):
+            needs = settings().disk_room_bytes
+            return DiskFullError("There was no room left on a disk of the trainer.", needs=needs)
 
     def error(self) -> dict[str, str]:
         """Return code and detail as the child told them; never a trace."""

@@ -12,8 +12,9 @@ from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 
+from services.shared import disk
 from services.shared.db.repos.stages import StageLease
-from services.shared.errors import LeaseLostError, WinnowError
+from services.shared.errors import DiskFullError, LeaseLostError, WinnowError
 from services.shared.log import Format, bound, configure, get_logger
 from services.shared.settings import settings
 from services.shared.stages import StageName
@@ -41,7 +42,12 @@ def _guarded(lease: StageLease, said: int) -> int:
     try:
         from services.trainer.perform import perform  # noqa: PLC0415 - torch: after PDEATHSIG
 
-        perform(lease)
+        with disk.named():
+            perform(lease)
+    except DiskFullError as error:
+        log.warning("disk_full", detail=error.detail)
+        os.write(said, json.dumps({"detail": error.detail, "needs": error.needs}).encode())
+        return disk.EXIT_CODE
     except LeaseLostError:
         return LOST
     except OperationalError:

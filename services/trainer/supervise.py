@@ -1,7 +1,8 @@
 """A stage's child process and the one who waits for it: keeps the lease, ends it, settles it.
 
 The child finishes its stage itself. Everything else that can become of it is settled here: it
-failed with a reason, was killed, was cancelled, lost its lease, or the worker must stop.
+failed with a reason, found a disk full, was killed, cancelled or paused, lost its lease, or the
+worker must stop.
 """
 
 import subprocess
@@ -11,8 +12,11 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
+from services.shared import disk
 from services.shared.broker import enqueue
-from services.shared.db.repos import jobs, stages
+from services.shared.db.repos import jobs, pauses, stages
+from services.shared.db.repos.jobs import Wish
+from services.shared.db.repos.pauses import Pause
 from services.shared.db.repos.stages import StageLease
 from services.shared.db.session import unit_of_work
 from services.shared.errors import LeaseLostError, NotFoundError
@@ -30,8 +34,6 @@ POLL_SECONDS = 1.0
 LEAVING_SECONDS = 3.0
 """A lease ends with its stage too; the process that ended the stage takes a moment to go."""
 
-UNWANTED = {None, "cancelling", "cancelled", "failed"}
-
 
 class Ending(Enum):
     """What became of a child."""
@@ -40,8 +42,13 @@ class Ending(Enum):
     FAILED = "failed"
     KILLED = "killed"
     CANCELLED = "cancelled"
+    PAUSED = "paused"
+    FULL = "full"
     LOST = "lost"
     STOPPED = "stopped"
+
+
+_INTERRUPTIONS = {Wish.STOP: Ending.CANCELLED, Wish.WAIT: Ending.PAUSED}
 
 
 def admit(run_id: UUID, name: StageName, *, project_id: UUID) -> StageLease | None:
@@ -50,7 +57,7 @@ def admit(run_id: UUID, name: StageName, *, project_id: UUID) -> StageLease | No
         lease = stages.claim(session, run_id, name)
         if lease is None:
             return None
-        if jobs.state(session, run_id) in UNWANTED:
+        if jobs.wish(session, run_id) is Wish.STOP:
             stages.cancelled(session, lease)
             workspace.forget(run_id)
             return None
@@ -58,7 +65,19 @@ def admit(run_id: UUID, name: StageName, *, project_id: UUID) -> StageLease | No
             stages.fail(session, lease, _worn_out(lease))
             workspace.forget(run_id)
             return None
-    return lease
+        paused = pauses.of_stage(session, run_id, name)
+    return lease if paused is None or _has_room(lease, paused) else None
+
+
+def _has_room(lease: StageLease, paused: Pause) -> bool:
+    """Let a stage that waited for room go on, or wait longer."""
+    full = disk.shortage(paused.needs)
+    with unit_of_work(lease.project_id) as session:
+        if full is None:
+            pauses.lift_stage(session, lease.run_id, lease.name)
+        else:
+            stages.pause(session, lease, pauses.of_disk(full))
+    return full is None
 
 
 def supervise(lease: StageLease, stopping: threading.Event) -> Ending:
@@ -78,7 +97,7 @@ def supervise(lease: StageLease, stopping: threading.Event) -> Ending:
         log.warning("stage_belongs_to_another")
     except NotFoundError:
         log.info("run_was_deleted")
-    if _unwanted(lease):
+    if _wish(lease) is Wish.STOP:
         workspace.forget(lease.run_id)
     return ending
 
@@ -103,25 +122,23 @@ def _interruption(
         return Ending.LOST
     if stopping.is_set():
         return Ending.STOPPED
-    return Ending.CANCELLED if _unwanted(lease) else None
+    return _INTERRUPTIONS.get(_wish(lease))
 
 
-def _unwanted(lease: StageLease) -> bool:
+def _wish(lease: StageLease) -> Wish:
     try:
-        return _state(lease) in UNWANTED
+        with unit_of_work(lease.project_id) as session:
+            return jobs.wish(session, lease.run_id)
     except DBAPIError as error:  # away for a while: the lease decides
         log.warning("job_state_unknown", error=type(error).__name__)
-        return False
-
-
-def _state(lease: StageLease) -> str | None:
-    with unit_of_work(lease.project_id) as session:
-        return jobs.state(session, lease.run_id)
+        return Wish.GO_ON
 
 
 def _judge(code: int) -> Ending:
     if code == child.LOST:
         return Ending.LOST
+    if code == disk.EXIT_CODE:
+        return Ending.FULL
     if code < 0 or code == child.RETRY:
         return Ending.KILLED
     return Ending.FAILED if code else Ending.FINISHED
@@ -133,6 +150,10 @@ def _settle(lease: StageLease, ending: Ending, process: Child) -> None:
     with unit_of_work(lease.project_id) as session:
         if ending is Ending.CANCELLED:
             stages.cancelled(session, lease)
+        elif ending is Ending.PAUSED:
+            stages.release(session, lease, attempt_counts=False)
+        elif ending is Ending.FULL:
+            stages.pause(session, lease, pauses.of_disk(process.full()))
         elif ending is Ending.FAILED:
             stages.fail(session, lease, process.error())
         elif ending is Ending.KILLED and lease.attempt >= settings().stage_attempts:

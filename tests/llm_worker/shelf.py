@@ -102,6 +102,12 @@ class Shelf:
             self.do(Task.RATE_BATCH, run_id)
         raise AssertionError("the stage does not end")
 
+    def let_time_pass(self, run_id: UUID) -> None:
+        """Make the next try of a paused run due."""
+        due = "SET retry_at = now() - interval '1 millisecond' WHERE retry_at IS NOT NULL AND"
+        self.execute(f"UPDATE stages {due} run_id = '{run_id}'")
+        self.execute(f"UPDATE jobs {due} id = '{run_id}'")
+
     def stage(self, run_id: UUID, name: StageName) -> Stage:
         """Return the stage as committed, without its lease: a parked one lasts for ever."""
         query = select(Stage).where(Stage.run_id == run_id, Stage.name == name.value)

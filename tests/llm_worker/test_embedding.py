@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from services.llm_worker import embed, retry
+from services.llm_worker import retry
 from services.shared.db.repos import embeddings, stages
 from services.shared.db.session import unit_of_work
 from services.shared.llm.cache_key import text_key
@@ -84,12 +84,32 @@ def test_an_embedder_that_is_away_is_waited_for(
     shelf: Shelf, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
-    monkeypatch.setattr(embed, "AWAY_SECONDS", 1.0)
-    llm.script = lambda _: refused(503) if len(llm.calls) <= 8 else None  # 6 make one try
+    llm.script = lambda _: refused(503) if len(llm.calls) <= 8 else None
+    run_id = shelf.start_run()
+    shelf.do(Task.EMBED, run_id)  # six attempts make one try, and then a knock
+    assert len(llm.calls) == 7
+    for state in ("ready", "succeeded"):
+        shelf.let_time_pass(run_id)
+        shelf.do(Task.EMBED, run_id)  # begins with a knock: the eighth call, then the ninth
+        assert shelf.stage(run_id, StageName.EMBED).state == state
+    assert shelf.attempts(run_id) == {"server_error": 8, "ok": 3}
+    assert shelf.stage(run_id, StageName.EMBED).attempts == 1  # what was in vain is none
+
+
+def test_a_text_that_only_meets_errors_fails_the_run_in_the_end(
+    shelf: Shelf, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
+    monkeypatch.setenv("WINNOW_STAGE_ATTEMPTS", "2")
+    monkeypatch.setenv("WINNOW_RETRY_FIRST_SECONDS", "0.1")
+    settings.cache_clear()
+    llm.script = lambda call: refused(500) if "book 5" in call.prompt.split("\n") else None
     run_id = shelf.start_run()
     shelf.do(Task.EMBED, run_id)
-    assert shelf.stage(run_id, StageName.EMBED).state == "succeeded"
-    assert shelf.attempts(run_id) == {"server_error": 8, "ok": 2}
+    error = shelf.stage(run_id, StageName.EMBED).error
+    assert error is not None
+    assert error["code"] == "UNAVAILABLE"
+    assert shelf.attempts(run_id)["server_error"] == 12
 
 
 def test_a_cancelled_run_sits_out_no_pause_of_the_embedder(

@@ -1,5 +1,6 @@
 """The parser's process as its parent sees it: started with nothing but its plan, ended with it."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import services
 from services.api.ingest.plan import OUTCOME, Outcome, Plan
+from services.shared import disk
 from services.shared.errors import RetryLaterError
 
 POLL_SECONDS = 0.5
@@ -20,6 +22,7 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
     """Parse and return the outcome; `watch` is called twice a second and may raise to end it all.
 
     RetryLaterError when the process was killed or broke: too little memory, a bug, or an operator.
+    DiskFullError when there was no room for what it wrote.
     """
     log = Path(plan.target) / "log"
     with (
@@ -35,6 +38,8 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
             _end(process)
             raise
     outcome = Path(plan.target) / OUTCOME
+    if code == disk.EXIT_CODE:
+        raise disk.told(OSError(errno.ENOSPC, ""), written=disk.size_of(Path(plan.target)))
     if code != 0 or not outcome.exists():
         raise RetryLaterError(f"The parser ended with {code}: {_last_line(log)}", retry_after=5)
     return Outcome.decode(outcome.read_bytes())

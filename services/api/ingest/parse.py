@@ -19,6 +19,7 @@ from services.api.ingest.plan import ERRORS, OUTCOME, ROWS, Outcome, Plan
 from services.api.ingest.report import Report
 from services.api.ingest.seen import Seen, hash_events, hash_ids
 from services.api.ingest.sniff import open_rows
+from services.shared import disk
 from services.shared.errors import MalformedError, TooLargeError, WinnowError
 from services.shared.specs.dataset import zone
 
@@ -116,9 +117,14 @@ def main() -> None:
     """Read the plan, set the limits, parse, tell."""
     plan = Plan.decode(sys.stdin.buffer.read())
     limit(plan)
-    outcome = parse(plan)
-    part = Path(plan.target) / f"{OUTCOME}.part"
-    part.write_bytes(outcome.encode())
+    try:
+        outcome = parse(plan)
+        part = Path(plan.target) / f"{OUTCOME}.part"
+        part.write_bytes(outcome.encode())
+    except Exception as error:
+        if disk.is_full(error):
+            sys.exit(disk.EXIT_CODE)
+        raise
     part.rename(part.with_name(OUTCOME))
 
 

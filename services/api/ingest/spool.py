@@ -1,6 +1,5 @@
 """The folder of uploads on their way in: written whole, named after project and import."""
 
-import errno
 import hashlib
 import os
 import shutil
@@ -11,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from services.shared import disk
 from services.shared.errors import TooLargeError, UnavailableError
 from services.shared.settings import settings
 
 PART = ".part"
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,11 @@ def name_for(project_id: UUID, import_id: UUID) -> str:
     return f"{project_id}_{import_id}"
 
 
+def is_kept(name: str) -> bool:
+    """Say whether a received file is still there."""
+    return (folder() / name).is_file()
+
+
 def owner_of(name: str) -> tuple[UUID, UUID] | None:
     """Return the project and import that a file belongs to; None for what is not ours."""
     project, _, ident = name.partition("_")
@@ -130,7 +134,10 @@ def _told_when_full() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL:
+        if not disk.is_full(error):
             raise
-        detail = "There is no room left on the disk that receives uploads."
+        detail = (
+            "There is no room left on the disk that receives uploads (WINNOW_SPOOL_DIR); "
+            "send the file again once there is."
+        )
         raise UnavailableError("disk", retry_after=60, detail=detail) from error

@@ -3,12 +3,17 @@
 from fastapi import APIRouter
 
 from services.api.deps import Reader, Unit, Uuid, Writer, uuid_or_404
+from services.api.ingest import spool
 from services.api.paging import Paged, cut, moment_place
 from services.api.schemas.jobs import JobAnswer, Jobs
 from services.api.strict import StrictRoute
 from services.api.use_cases.cancel_job import cancel_job as cancel
 from services.api.use_cases.describe_job import describe_job, describe_jobs
+from services.api.use_cases.steer_job import pause_job as pause
+from services.api.use_cases.steer_job import resume_job as resume
+from services.api.use_cases.steer_job import retry_job as retry
 from services.shared.db.repos import jobs, listings
+from services.shared.db.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
@@ -27,12 +32,32 @@ def list_jobs(_project: Reader, session: Unit, page: Paged) -> Jobs:
 @router.post("/{job}:cancel")
 def cancel_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
     """Ask a job to stop: what runs is ended by its worker, what waits never starts."""
-    cancelled = cancel(session, uuid_or_404("job", job))
-    return JobAnswer.model_validate(describe_job(session, cancelled))
+    return _told(session, cancel(session, uuid_or_404("job", job)))
+
+
+@router.post("/{job}:pause")
+def pause_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
+    """Let a job wait: what it has under way is kept, nothing more is begun until it is resumed."""
+    return _told(session, pause(session, uuid_or_404("job", job)))
+
+
+@router.post("/{job}:resume")
+def resume_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
+    """Let a paused job go on; one that waits for an endpoint or a disk is tried at once."""
+    return _told(session, resume(session, uuid_or_404("job", job)))
+
+
+@router.post("/{job}:retry")
+def retry_job(job: Uuid, _project: Writer, session: Unit) -> JobAnswer:
+    """Try a failed or cancelled job again; what had succeeded or was paid for is kept."""
+    return _told(session, retry(session, uuid_or_404("job", job), is_kept=spool.is_kept))
 
 
 @router.get("/{job}")
 def get_job(job: Uuid, _project: Reader, session: Unit) -> JobAnswer:
     """Return a job with its stages, progress, usage and, once it has ended, its result."""
-    found = jobs.get(session, uuid_or_404("job", job))
-    return JobAnswer.model_validate(describe_job(session, found))
+    return _told(session, jobs.get(session, uuid_or_404("job", job)))
+
+
+def _told(session: Unit, job: Job) -> JobAnswer:
+    return JobAnswer.model_validate(describe_job(session, job))

@@ -70,6 +70,21 @@ class UsageAnswer(Answer):
     usd: float | None = Field(examples=[0.0])
 
 
+class PauseAnswer(Answer):
+    """Why a job waits, and when it is tried again by itself."""
+
+    code: Literal["ASKED", "LLM_AWAY", "EMBEDDER_AWAY", "DISK_FULL"] = Field(examples=["LLM_AWAY"])
+    """ASKED: somebody asked for it, and somebody has to resume it; the others end by themselves."""
+    detail: str = Field(
+        examples=["The LLM's endpoint is away: the connection failed. It is tried again by itself."]
+    )
+    stage: str | None = Field(examples=["rate"])
+    """The stage of a run that waits; stages that do not need what is away go on beside it."""
+    since: datetime = Field(examples=[MOMENT])
+    retry_at: datetime | None = Field(examples=[MOMENT])
+    """Null where it waits for a person."""
+
+
 class JobAnswer(Answer):
     """Anything that takes time."""
 
@@ -81,6 +96,8 @@ class JobAnswer(Answer):
     stage: str | None = Field(examples=["rate"])
     """What it is at."""
     stages: list[StageAnswer]
+    pause: PauseAnswer | None = Field(examples=[None])
+    """Why it waits, while its state is paused."""
     created_at: datetime = Field(examples=[MOMENT])
     started_at: datetime | None = Field(examples=[MOMENT])
     finished_at: datetime | None = Field(examples=[None])

@@ -43,6 +43,17 @@ class StageView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PauseView:
+    """Why a job waits; `retry_at` is None where it waits for a person."""
+
+    code: str
+    detail: str
+    stage: str | None
+    since: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as the caller sees it."""
 
@@ -51,6 +62,7 @@ class JobView:
     state: str
     stage: str | None
     stages: Sequence[StageView]
+    pause: PauseView | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -116,6 +128,7 @@ def _view(
         state=job.state,
         stage=active[0].name if active else None,
         stages=[_stage(stage, now) for stage in stages],
+        pause=_pause(job),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
@@ -125,6 +138,18 @@ def _view(
         error=job.error,
         result=job.result,
         links=_links(job),
+    )
+
+
+def _pause(job: Job) -> PauseView | None:
+    if job.state != "paused" or job.pause is None:
+        return None
+    return PauseView(
+        code=job.pause["code"],
+        detail=job.pause["detail"],
+        stage=job.pause.get("stage"),
+        since=datetime.fromisoformat(job.pause["since"]),
+        retry_at=job.retry_at,
     )
 
 

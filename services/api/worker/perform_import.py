@@ -12,8 +12,9 @@ from services.api.ingest.columns import KINDS
 from services.api.ingest.plan import ERRORS, ROWS, Options, Outcome, Plan
 from services.api.worker.settle_import import Claimed, RefusedFileError, admit, settle
 from services.api.worker.watch import Watch
-from services.shared.db.repos import imports, staging
-from services.shared.db.repos.imports import Counts
+from services.shared import disk
+from services.shared.db.repos import imports, pauses, staging
+from services.shared.db.repos.imports import Counts, ImportLease
 from services.shared.db.session import unit_of_work
 from services.shared.errors import LeaseLostError, MalformedError, WinnowError
 from services.shared.leases import Heartbeat
@@ -38,13 +39,28 @@ def perform_import(import_id: UUID, *, project_id: UUID, stopping: threading.Eve
     with Heartbeat(renew) as heartbeat:
         watch = Watch(lease, lost=heartbeat.lost, stopping=stopping)
         try:
-            _bring_in(claimed, watch)
+            with disk.named():
+                _wait_for_room(lease)
+                _bring_in(claimed, watch)
         except LeaseLostError:
             log.warning("import_belongs_to_another")
         except WinnowError as error:
             settle(claimed, error)
         else:
             settle(claimed, None)
+
+
+def _wait_for_room(lease: ImportLease) -> None:
+    """Return if the import was not paused by a full disk, or there is room; else DiskFullError."""
+    with unit_of_work(lease.project_id) as session:
+        paused = pauses.of_job(session, lease.import_id)
+    if paused is None or paused.code != pauses.DISK_FULL:
+        return
+    full = disk.shortage(paused.needs)
+    if full is not None:
+        raise full
+    with unit_of_work(lease.project_id) as session:
+        pauses.lift_job(session, lease.import_id)
 
 
 def _bring_in(claimed: Claimed, watch: Callable[[], None]) -> None:

@@ -7,11 +7,18 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from services.api.ingest import spool
-from services.shared.db.repos import datasets, imports, jobs
+from services.shared.db.repos import datasets, imports, jobs, pauses
 from services.shared.db.repos.imports import Counts, ImportLease
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Import
-from services.shared.errors import JobCancelledError, NotFoundError, RetryLaterError, WinnowError
+from services.shared.errors import (
+    DiskFullError,
+    JobCancelledError,
+    JobPausedError,
+    NotFoundError,
+    RetryLaterError,
+    WinnowError,
+)
 from services.shared.log import get_logger
 from services.shared.settings import settings
 from services.shared.specs import DatasetSettings
@@ -46,27 +53,43 @@ def admit(import_id: UUID, *, project_id: UUID) -> Claimed | None:
             return None
         row = imports.get(session, import_id)
         claimed = _admitted(session, lease, row)
-    if claimed is None:
+    if isinstance(claimed, Claimed):
+        return claimed
+    if not isinstance(claimed, RetryLaterError):
         spool.remove_all(row.spool_name)
-    return claimed
+    return None
 
 
 def settle(claimed: Claimed, ending: WinnowError | None) -> None:
     """End the import after its work was done or given up; None means that its rows are visible."""
     lease = claimed.lease
     with unit_of_work(lease.project_id) as session:
-        again = isinstance(ending, RetryLaterError) and lease.attempt < settings().stage_attempts
-        if again:
-            imports.give_back(session, lease)
-        else:
+        again = _give_back(session, lease, ending)
+        if not again:
             _end(session, lease, ending)
     log.info("import_ended", code=ending.code if ending else None, again=again)
-    if not again:
+    if not again and not isinstance(ending, RetryLaterError):
         spool.remove_all(claimed.row.spool_name)
 
 
-def _admitted(session: Session, lease: ImportLease, row: Import) -> Claimed | None:
-    """Return the claim, or end here what a crash or a caller has ended already."""
+def _give_back(session: Session, lease: ImportLease, ending: WinnowError | None) -> bool:
+    """Say whether the import is not at its end, and let it wait or be tried again then."""
+    if isinstance(ending, DiskFullError | JobPausedError):
+        job = jobs.lock(session, lease.import_id)
+        if job.state in jobs.UNWANTED:
+            return False
+        imports.wait(session, lease)
+        if isinstance(ending, DiskFullError):
+            pauses.hold_job(session, job.id, pauses.of_disk(ending))
+        return True
+    if isinstance(ending, RetryLaterError) and lease.attempt < settings().stage_attempts:
+        imports.give_back(session, lease)
+        return True
+    return False
+
+
+def _admitted(session: Session, lease: ImportLease, row: Import) -> Claimed | WinnowError | None:
+    """Return the claim, or why the import ended: here is ended what a crash or a caller ended."""
     state = jobs.lock(session, row.id).state  # a caller who cancels now waits, or came first
     ending: WinnowError | None = None
     if row.visible_at is None and state not in jobs.ENDED:
@@ -79,7 +102,7 @@ def _admitted(session: Session, lease: ImportLease, row: Import) -> Claimed | No
             jobs.start(session, row.id)
             return Claimed(lease, row, dataset)
     _end(session, lease, ending)
-    return None
+    return ending
 
 
 def _end(session: Session, lease: ImportLease, ending: WinnowError | None) -> None:
@@ -90,7 +113,7 @@ def _end(session: Session, lease: ImportLease, ending: WinnowError | None) -> No
     session.refresh(row)
     if ending is None:
         imports.end(session, row, "succeeded")
-    elif isinstance(ending, JobCancelledError):
+    elif isinstance(ending, JobCancelledError | JobPausedError | DiskFullError):
         jobs.end(session, row.id, "cancelled")
     else:
         told = _worn_out(lease) if isinstance(ending, RetryLaterError) else ending
@@ -105,7 +128,8 @@ def _settings(session: Session, row: Import) -> DatasetSettings | None:
         return None
 
 
-def _worn_out(lease: ImportLease) -> WinnowError:
+def _worn_out(lease: ImportLease) -> RetryLaterError:
+    """Return why an import failed that another try may yet bring in: its file is kept a while."""
     attempts = min(lease.attempt, settings().stage_attempts)
     detail = f"The import was begun {attempts} times and its process was ended each time."
-    return WinnowError(detail, code="IMPORT_KILLED")
+    return RetryLaterError(detail, retry_after=0, code="IMPORT_KILLED")

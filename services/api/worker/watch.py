@@ -7,11 +7,16 @@ from sqlalchemy.exc import DBAPIError
 
 from services.shared.db.repos import jobs
 from services.shared.db.repos.imports import ImportLease
+from services.shared.db.repos.jobs import Wish
 from services.shared.db.session import unit_of_work
-from services.shared.errors import JobCancelledError, LeaseLostError, RetryLaterError
+from services.shared.errors import (
+    JobCancelledError,
+    JobPausedError,
+    LeaseLostError,
+    RetryLaterError,
+)
 
 LOOK_SECONDS = 1.0
-UNWANTED = {None, "cancelling", "cancelled", "failed"}
 
 
 class Watch:
@@ -28,7 +33,8 @@ class Watch:
     def __call__(self) -> None:
         """Return if all is well.
 
-        Raises LeaseLostError, RetryLaterError when the worker must stop, or JobCancelledError.
+        Raises LeaseLostError, RetryLaterError when the worker must stop, JobCancelledError, or
+        JobPausedError.
         """
         if self._lost.is_set():
             raise LeaseLostError(f"import {self._lease.import_id}")
@@ -41,8 +47,10 @@ class Watch:
     def _look(self) -> None:
         try:
             with unit_of_work(self._lease.project_id) as session:
-                state = jobs.state(session, self._lease.import_id)
+                wish = jobs.wish(session, self._lease.import_id)
         except DBAPIError:  # away for a while: the lease decides
             return
-        if state in UNWANTED:
+        if wish is Wish.STOP:
             raise JobCancelledError("The import was cancelled.")
+        if wish is Wish.WAIT:
+            raise JobPausedError("Somebody asked the import to wait.")

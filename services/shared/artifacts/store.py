@@ -15,6 +15,7 @@ from typing import cast
 
 import fsspec
 
+from services.shared import disk
 from services.shared.artifacts.local import LocalFiles
 from services.shared.artifacts.manifest import (
     MANIFEST,
@@ -67,13 +68,16 @@ class ArtifactStore:
         """Yield a draft; publish it when the block ends well, forget it when it raises.
 
         It lands in `<prefix>/<first 16 hex of the manifest's sha256>/`: the same content written
-        twice is one folder, and a retry never touches another attempt's files.
+        twice is one folder, and a retry never touches another attempt's files. DiskFullError,
+        with nothing left behind, when there is no room for it.
         """
         prefix = safe_path(prefix)
-        draft = Draft(self._files.scratch(), dict(meta or {}))
+        with disk.named():
+            draft = Draft(self._files.scratch(), dict(meta or {}))
         try:
-            yield draft
-            draft.published = self._publish(draft, prefix)
+            with disk.named(draft.folder):
+                yield draft
+                draft.published = self._publish(draft, prefix)
         finally:
             shutil.rmtree(draft.folder, ignore_errors=True)
 
@@ -144,7 +148,8 @@ class ArtifactStore:
 
     def _fetch(self, files: RemoteFiles, manifest: Manifest) -> Path:
         try:
-            scratch = files.fetch(manifest.folder, manifest.files)
+            with disk.named():
+                scratch = files.fetch(manifest.folder, manifest.files)
         except FileNotFoundError as error:
             raise ArtifactCorruptError(manifest.folder, "lacks a file of its manifest") from error
         verify_folder(scratch, manifest)

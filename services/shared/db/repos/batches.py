@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from services.shared.broker import enqueue
 from services.shared.db.tables import Candidate, RatingBatch, Stage
 from services.shared.errors import LeaseLostError
 from services.shared.ids import new_id
+from services.shared.queues import Task
 from services.shared.settings import settings
 
 VIEWS_PER_PAIR = 2
+
+AT_ONCE = 4
+"""Messages of one run under way, so as many workers rate it side by side."""
 
 _CUT = text("""
     WITH numbered AS (
@@ -57,15 +62,17 @@ def cut(session: Session, *, run_id: UUID, project_id: UUID) -> int:
     return len(ids)
 
 
+def send(session: Session, run_id: UUID, *, project_id: UUID, under_way: int = 0) -> None:
+    """Send for as many workers as there are free batches, beside those `under_way`."""
+    for _ in range(under_way, min(_free(session, run_id), AT_ONCE)):
+        enqueue(session, Task.RATE_BATCH, run_id, project_id=project_id)
+
+
 def claim(session: Session, run_id: UUID) -> BatchLease | None:
     """Return a lease on the run's next free or abandoned batch; None when there is none."""
-    free = or_(
-        RatingBatch.state == "pending",
-        and_(RatingBatch.state == "running", RatingBatch.lease_until < func.now()),
-    )
     next_one = (
         select(RatingBatch.id)
-        .where(RatingBatch.run_id == run_id, free)
+        .where(RatingBatch.run_id == run_id, _is_free())
         .order_by(RatingBatch.number)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -137,13 +144,21 @@ def cancel(session: Session, lease: BatchLease) -> None:
 
 def cancel_pending(session: Session, run_id: UUID) -> int:
     """Cancel a run's batches that nobody holds; return how many are still held."""
-    abandoned = and_(RatingBatch.state == "running", RatingBatch.lease_until < func.now())
     session.execute(
         update(RatingBatch)
-        .where(RatingBatch.run_id == run_id, or_(RatingBatch.state == "pending", abandoned))
+        .where(RatingBatch.run_id == run_id, _is_free())
         .values(state="cancelled", lease_until=None)
     )
     return counts(session, run_id).get("running", 0)
+
+
+def begin_again(session: Session, run_id: UUID) -> None:
+    """Let a run's dead and cancelled batches be rated after all, with all their attempts."""
+    session.execute(
+        update(RatingBatch)
+        .where(RatingBatch.run_id == run_id, RatingBatch.state.in_(["dead", "cancelled"]))
+        .values(state="pending", attempts=0, error=None, lease_until=None)
+    )
 
 
 def counts(session: Session, run_id: UUID) -> dict[str, int]:
@@ -171,6 +186,16 @@ def pairs_of(session: Session, lease: BatchLease) -> Sequence[Candidate]:
         Candidate.run_id == lease.run_id, Candidate.batch_id == lease.id
     )
     return session.scalars(query.order_by(Candidate.user_id, Candidate.item_id)).all()
+
+
+def _is_free() -> ColumnElement[bool]:
+    abandoned = and_(RatingBatch.state == "running", RatingBatch.lease_until < func.now())
+    return or_(RatingBatch.state == "pending", abandoned)
+
+
+def _free(session: Session, run_id: UUID) -> int:
+    query = select(func.count()).where(RatingBatch.run_id == run_id, _is_free())
+    return session.scalar(query) or 0
 
 
 def _lease_end() -> Any:  # noqa: ANN401 (a SQL expression)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.shared.broker import enqueue
 from services.shared.db.repos import jobs
-from services.shared.db.tables import Import
+from services.shared.db.tables import Import, Job
 from services.shared.errors import LeaseLostError, NotFoundError
 from services.shared.queues import Task
 from services.shared.settings import settings
@@ -64,12 +64,21 @@ def page(
 
 
 def claim(session: Session, import_id: UUID) -> ImportLease | None:
-    """Return a lease on an import that nobody holds; None when another does or it is gone."""
+    """Return a lease on an import that nobody holds.
+
+    None when another does, it is gone, or it is paused and not due: see `pauses`.
+    """
+    waits = select(Job.id).where(
+        Job.id == import_id,
+        Job.state == "paused",
+        or_(Job.retry_at.is_(None), Job.retry_at > func.now()),
+    )
     row = session.execute(
         update(Import)
         .where(
             Import.id == import_id,
             or_(Import.lease_until.is_(None), Import.lease_until < func.now()),
+            ~waits.exists(),
         )
         .values(
             lease_token=Import.lease_token + 1, attempts=Import.attempts + 1, lease_until=_until()
@@ -95,6 +104,22 @@ def give_back(session: Session, lease: ImportLease) -> None:
     """Give the import back unfinished and send for another worker."""
     release(session, lease)
     enqueue(session, Task.IMPORT, lease.import_id, project_id=lease.project_id)
+
+
+def wait(session: Session, lease: ImportLease) -> None:
+    """Give a paused import back; that is no attempt of it."""
+    _fenced(
+        session,
+        lease,
+        {"lease_until": None, "attempts": Import.attempts - 1, "sent_at": func.now()},
+    )
+
+
+def begin_again(session: Session, row: Import) -> None:
+    """Send for a worker, as for a new import."""
+    row.attempts, row.sent_at = 0, func.now()
+    session.flush()
+    enqueue(session, Task.IMPORT, row.id, project_id=row.project_id)
 
 
 def warn(session: Session, lease: ImportLease, warnings: Sequence[Mapping[str, Any]]) -> None:

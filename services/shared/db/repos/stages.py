@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from services.shared.broker import enqueue
-from services.shared.db.repos import batches, jobs
-from services.shared.db.tables import Stage
+from services.shared.db.repos import batches, jobs, pauses
+from services.shared.db.repos.pauses import Cause
+from services.shared.db.tables import Job, Stage
 from services.shared.errors import LeaseLostError
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName, startable
+
+_OVER: dict[str, Any] = {"finished_at": func.now(), "pause": None, "retry_at": None}
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,10 @@ def create_all(session: Session, *, run_id: UUID, project_id: UUID) -> None:
 
 
 def claim(session: Session, run_id: UUID, name: StageName) -> StageLease | None:
-    """Return a lease on a ready or abandoned stage; None when another holds it or it has ended."""
+    """Return a lease on a ready or abandoned stage.
+
+    None when another holds it, it has ended, or it has to wait still: see `pauses`.
+    """
     seconds = settings().lease_seconds
     free = or_(
         Stage.state == "ready",
@@ -52,7 +58,7 @@ def claim(session: Session, run_id: UUID, name: StageName) -> StageLease | None:
     )
     row = session.execute(
         update(Stage)
-        .where(Stage.run_id == run_id, Stage.name == name.value, free)
+        .where(Stage.run_id == run_id, Stage.name == name.value, free, _may_begin(run_id))
         .values(
             state="running",
             attempts=Stage.attempts + 1,
@@ -109,7 +115,7 @@ def finish(
 def fail(session: Session, lease: StageLease, error: dict[str, Any]) -> None:
     """End the stage and its run as failed, with the reason; nothing else of the run starts."""
     jobs.lock(session, lease.run_id)
-    _fenced(session, lease, {"state": "failed", "error": error, "finished_at": func.now()})
+    _fenced(session, lease, {"state": "failed", "error": error, **_OVER})
     _cancel_unstarted(session, lease.run_id)
     jobs.end(session, lease.run_id, "failed", error={**error, "stage": lease.name.value})
 
@@ -138,10 +144,17 @@ def release(session: Session, lease: StageLease, *, attempt_counts: bool) -> Non
     _fenced(session, lease, {"state": "ready", "lease_until": None, "attempts": attempts})
 
 
+def pause(session: Session, lease: StageLease, cause: Cause) -> None:
+    """Give the stage back to wait for what is away; that is no attempt of the stage's."""
+    jobs.lock(session, lease.run_id)
+    release(session, lease, attempt_counts=False)
+    pauses.hold_stage(session, lease.run_id, lease.name, cause)
+
+
 def cancelled(session: Session, lease: StageLease) -> None:
     """End the stage as cancelled, and the run with its last running stage."""
     jobs.lock(session, lease.run_id)
-    _fenced(session, lease, {"state": "cancelled", "finished_at": func.now()})
+    _fenced(session, lease, {"state": "cancelled", **_OVER})
     _end_cancelled(session, lease.run_id)
 
 
@@ -150,13 +163,48 @@ def cancel_run(session: Session, run_id: UUID) -> None:
     job = jobs.lock(session, run_id)
     if job.state in jobs.ENDED:
         return
-    job.state = "cancelling"
+    job.state, job.pause, job.retry_at = "cancelling", None, None
     session.flush()
     _cancel_unstarted(session, run_id)
     rating = parked(session, run_id, StageName.RATE)
     if rating is not None and batches.cancel_pending(session, run_id) == 0:
-        _fenced(session, rating, {"state": "cancelled", "finished_at": func.now()})
+        _fenced(session, rating, {"state": "cancelled", **_OVER})
     _end_cancelled(session, run_id)
+
+
+def send_what_may(session: Session, run_id: UUID, *, project_id: UUID) -> None:
+    """Send for whoever can go on with a run that was paused: its messages were dropped."""
+    for stage in of_run(session, run_id):
+        if stage.state == "ready":
+            stage.sent_at = func.now()
+            enqueue(session, StageName(stage.name).task, run_id, project_id=project_id)
+    session.flush()
+    if parked(session, run_id, StageName.RATE) is not None:
+        batches.send(session, run_id, project_id=project_id)
+
+
+def begin_again(session: Session, run_id: UUID, *, project_id: UUID) -> None:
+    """Let a run that failed or was cancelled go on: what succeeded stays, the rest is done anew.
+
+    A stage or a batch that a worker has not let go of yet is left to that worker.
+    """
+    jobs.begin_again(session, jobs.lock(session, run_id))
+    batches.begin_again(session, run_id)
+    session.execute(
+        update(Stage)
+        .where(Stage.run_id == run_id, Stage.state.in_(["failed", "cancelled"]))
+        .values(
+            state="waiting",
+            attempts=0,
+            error=None,
+            pause=None,
+            retry_at=None,
+            lease_until=None,
+            started_at=None,
+            finished_at=None,
+        )
+    )
+    _start_what_can(session, run_id=run_id, project_id=project_id)
 
 
 def of_run(session: Session, run_id: UUID) -> list[Stage]:
@@ -204,8 +252,14 @@ def _cancel_unstarted(session: Session, run_id: UUID) -> None:
     session.execute(
         update(Stage)
         .where(Stage.run_id == run_id, Stage.state.in_(["waiting", "ready"]))
-        .values(state="cancelled", finished_at=func.now())
+        .values(state="cancelled", **_OVER)
     )
+
+
+def _may_begin(run_id: UUID) -> ColumnElement[bool]:
+    due = or_(Stage.retry_at.is_(None), Stage.retry_at <= func.now())
+    asked = select(Job.id).where(Job.id == run_id, Job.state == "paused", Job.retry_at.is_(None))
+    return and_(due, ~asked.exists())
 
 
 def _end_cancelled(session: Session, run_id: UUID) -> None:

@@ -37,6 +37,8 @@ class Job(Base):
     progress: Mapped[Json]  # {"total", "completed", "failed", "cached"}
     error: Mapped[Json | None]  # {"code", "detail", "stage"}
     result: Mapped[Json | None]
+    pause: Mapped[Json | None]  # {"code", "detail", "stage", "since"} while it is paused
+    retry_at: Mapped[Moment | None]  # of a paused job; without one it waits for a person
     request_id: Mapped[str | None]
     created_at: Mapped[Made]
     started_at: Mapped[Moment | None]
@@ -88,6 +90,8 @@ class Stage(Base):
     progress: Mapped[Json]
     figures: Mapped[Json]
     error: Mapped[Json | None]
+    pause: Mapped[Json | None]  # {"code", "detail", "since", "tries", "needs"} while it waits
+    retry_at: Mapped[Moment | None]  # no sooner is a paused stage claimed again
     peak_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
