@@ -34,6 +34,7 @@ STATUS: dict[type[WinnowError], int] = {
     errors.UnavailableError: 503,
     errors.RetryLaterError: 503,
     errors.ArtifactCorruptError: 503,
+    errors.DiskFullError: 503,
 }
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 """What SQLAlchemy raises while Postgres is away or every connection is taken."""

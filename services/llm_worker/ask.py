@@ -33,9 +33,12 @@ class Outcome:
     answer: Answer | None = None
 
 
-def request_for(messages: Sequence[Message], *, model: str) -> ChatRequest:
+def request_for(
+    messages: Sequence[Message], *, model: str, reference: str | None = None
+) -> ChatRequest:
     """Return the request as wished for; its parameters are part of the cache key."""
-    return ChatRequest(messages=messages, model=model, response_format=response_format())
+    wished = response_format(referenced=reference is not None)
+    return ChatRequest(messages=messages, model=model, response_format=wished)
 
 
 class Asker:
@@ -46,16 +49,25 @@ class Asker:
         self._retrier = retrier
         self._formats = formats
 
-    async def ask(self, request: ChatRequest, stopped: Stopped) -> Outcome:
-        """Return the outcome; a reply counts only if it parses, an attempt always."""
+    async def ask(
+        self, request: ChatRequest, stopped: Stopped, *, reference: str | None = None
+    ) -> Outcome:
+        """Return the outcome; a reply counts only if it parses, an attempt always.
+
+        With a `reference`, only a reply that carries it is one to this question.
+        """
         replies: list[ChatReply] = []
         try:
-            return await self._climb(request, replies, stopped)
+            return await self._climb(request, replies, stopped, reference)
         except StoppedError:
             return Outcome("stopped", replies)
 
     async def _climb(
-        self, request: ChatRequest, replies: list[ChatReply], stopped: Stopped
+        self,
+        request: ChatRequest,
+        replies: list[ChatReply],
+        stopped: Stopped,
+        reference: str | None,
     ) -> Outcome:
         rung: int | None = self._formats.start()
         garbled = 0
@@ -66,7 +78,7 @@ class Asker:
                 continue
             if reply.status in PASSING:
                 return Outcome("stopped" if stopped() else "away", replies)
-            answer = _parsed(reply)
+            answer = _parsed(reply, reference)
             if answer is not None:
                 self._formats.answered(rung)
                 return Outcome("answered", replies, answer)
@@ -81,7 +93,7 @@ class Asker:
     async def _attempt(
         self, request: ChatRequest, rung: int, replies: list[ChatReply], stopped: Stopped
     ) -> ChatReply:
-        shaped = replace(request, response_format=LADDER[rung])
+        shaped = replace(request, response_format=LADDER[rung]) if rung else request
         return await self._retrier.call(lambda: self._client.chat(shaped), replies, stopped)
 
     def _refusal(self, reply: ChatReply) -> Ending:
@@ -90,8 +102,8 @@ class Asker:
         return "unparsed" if own_fault else "denied"
 
 
-def _parsed(reply: ChatReply) -> Answer | None:
+def _parsed(reply: ChatReply, reference: str | None) -> Answer | None:
     try:
-        return parse(reply.text or "")
+        return parse(reply.text or "", reference=reference)
     except UnparsableReplyError:
         return None

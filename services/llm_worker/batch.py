@@ -31,7 +31,7 @@ def rate_next(run_id: UUID, *, project_id: UUID, stopping: threading.Event) -> N
     Raises RetryLaterError when a question meets only errors, LeaseLostError when the batch went to
     another worker.
     """
-    if not may_go_on(run_id, project_id=project_id):
+    if not may_go_on(run_id, project_id=project_id, stopping=stopping):
         return
     lease = _admit(run_id, project_id)
     if lease is None:

@@ -146,7 +146,7 @@ def _give_up(lease: StageLease, error: WinnowError) -> None:
         elif isinstance(error, DiskFullError):
             stages.pause(session, lease, pauses.of_disk(error))
         elif isinstance(error, JobPausedError):
-            stages.release(session, lease, attempt_counts=False)
+            stages.let_go(session, lease)
         elif isinstance(error, ShutdownError):
             stages.release(session, lease, attempt_counts=False)
             enqueue(session, Task.EMBED, lease.run_id, project_id=lease.project_id)

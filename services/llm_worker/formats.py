@@ -6,7 +6,7 @@ from services.shared.llm.prompts import response_format
 from services.shared.llm.protocol import ChatReply
 
 LADDER: tuple[Mapping[str, object] | None, ...] = (
-    response_format(),
+    response_format(),  # or the question's own schema
     {"type": "json_object"},
     None,
 )

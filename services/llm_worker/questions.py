@@ -15,6 +15,7 @@ from services.shared.llm.prompts import (
     Question,
     UserQuestion,
     View,
+    reference,
     render,
 )
 from services.shared.llm.protocol import ChatRequest
@@ -42,7 +43,11 @@ class PairQuestion:
     def request(self) -> ChatRequest:
         """Return the call; rendered on demand, since many questions are found in the cache."""
         messages = render(self.template, self.question, max_chars=self.max_chars)
-        return request_for(messages, model=self.model)
+        return request_for(messages, model=self.model, reference=self.reference())
+
+    def reference(self) -> str | None:
+        """Return what an answer to this very question carries; None where the prompt has none."""
+        return reference(self.template, self.question, max_chars=self.max_chars)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,7 +96,9 @@ class Rating:
                 return
             question = self._left.popleft()
             try:
-                outcome = await self._rater.asker.ask(question.request(), self._stopped)
+                outcome = await self._rater.asker.ask(
+                    question.request(), self._stopped, reference=question.reference()
+                )
             except BaseException:
                 window.unused()
                 raise

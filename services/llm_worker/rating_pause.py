@@ -1,9 +1,11 @@
 """A rating that was paused: tried when it is due, and let go on once its cause is gone."""
 
+import threading
 from uuid import UUID
 
 from services.llm_worker import away, loop
 from services.llm_worker.endpoints import rater
+from services.llm_worker.limiter import StoppedError
 from services.shared import disk
 from services.shared.db.repos import batches, jobs, pauses, runs, usage
 from services.shared.db.repos.jobs import Wish
@@ -16,7 +18,7 @@ from services.shared.stages import StageName
 log = get_logger(__name__)
 
 
-def may_go_on(run_id: UUID, *, project_id: UUID) -> bool:
+def may_go_on(run_id: UUID, *, project_id: UUID, stopping: threading.Event) -> bool:
     """Say whether the run's batches may be rated now.
 
     One that was paused and is due is tried first: of all who hear of it, one knocks. When the
@@ -30,7 +32,10 @@ def may_go_on(run_id: UUID, *, project_id: UUID) -> bool:
         if not pauses.take_turn(session, run_id, StageName.RATE):
             return False
         model = runs.get(session, run_id).llm
-    cause = _still_there(paused, run_id, project_id, model)
+    try:
+        cause = _still_there(paused, run_id, project_id, model, stopping)
+    except StoppedError:  # the next turn is another worker's
+        return False
     with unit_of_work(project_id) as session:
         if cause is not None:
             pauses.hold_stage(session, run_id, StageName.RATE, cause, tried=True)
@@ -42,12 +47,14 @@ def may_go_on(run_id: UUID, *, project_id: UUID) -> bool:
     return True
 
 
-def _still_there(paused: Pause, run_id: UUID, project_id: UUID, model: str) -> Cause | None:
+def _still_there(
+    paused: Pause, run_id: UUID, project_id: UUID, model: str, stopping: threading.Event
+) -> Cause | None:
     """Return the cause as it is now; None when it is gone."""
     if paused.code == DISK_FULL:
         full = disk.shortage(paused.needs)
         return None if full is None else pauses.of_disk(full)
-    reply = loop.run(away.knock_at_llm(rater(), model, lambda: False))
+    reply = loop.run(away.knock_at_llm(rater(), model, stopping.is_set))
     _count(reply, run_id, project_id, model)
     return away.cause_of(LLM_AWAY, reply) if away.is_away(reply) else None
 

@@ -3,7 +3,8 @@
 Which fault meets a request follows from the prompt's hash and how often that prompt has come, so a
 test can repeat it; and after two faulty answers in a row the third is clean, so a client that
 retries gets the same labels as from a faultless endpoint. Only `hallucinate` changes a label for
-good: it is seeded by the prompt alone.
+good: it is seeded by the prompt alone. `other_pair` can only be told by a prompt that carries a
+reference, which is then another's.
 """
 
 import hashlib
@@ -13,14 +14,25 @@ from typing import Literal
 
 from services.shared.errors import InvalidError
 
-Kind = Literal["rate_limit", "server_error", "drop", "malformed", "truncated", "bad_label"]
+Kind = Literal[
+    "rate_limit",
+    "rate_limit_date",
+    "server_error",
+    "drop",
+    "malformed",
+    "truncated",
+    "bad_label",
+    "other_pair",
+]
 KINDS: tuple[Kind, ...] = (
-    "rate_limit",  # 429 with Retry-After
-    "server_error",  # 500 or 503
+    "rate_limit",  # 429 with Retry-After in seconds
+    "rate_limit_date",  # 429 with Retry-After as a date
+    "server_error",  # 503
     "drop",  # the connection is cut within the answer
     "malformed",  # the reply is no JSON
     "truncated",  # the reply stops in the middle, finish_reason "length"
     "bad_label",  # the label is none of the three
+    "other_pair",  # an answer as good as any, to another question
 )
 IN_A_ROW = 2
 REMEMBERED = 100_000  # prompts whose attempts are counted
@@ -32,11 +44,13 @@ class FaultPlan:
 
     delay_ms: float = 0.0
     rate_limit: float = 0.0
+    rate_limit_date: float = 0.0
     server_error: float = 0.0
     drop: float = 0.0
     malformed: float = 0.0
     truncated: float = 0.0
     bad_label: float = 0.0
+    other_pair: float = 0.0
     hallucinate: float = 0.0
 
 

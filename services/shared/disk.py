@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from services.shared.errors import DiskFullError, WinnowError
 from services.shared.settings import settings
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+PLENTY = 16
+"""Times `disk_room_bytes`: a disk with so much free was full for a moment, or by a quota; on one
+with less, more must be free than is now."""
 
 EXIT_CODE = 73
 """How a child process of ours says that it met a full disk (EX_CANTCREAT of sysexits.h)."""
@@ -44,6 +49,9 @@ def told(error: BaseException, *, written: int = 0) -> DiskFullError:
     if isinstance(error, DiskFullError):
         return error
     needs = written + settings().disk_room_bytes
+    if not _short(needs):  # what was written is gone already
+        free = min(shutil.disk_usage(folder).free for folder in _folders().values())
+        needs += free if free < PLENTY * settings().disk_room_bytes else 0
     return DiskFullError(_sentence(_short(needs), needs), needs=needs)
 
 
@@ -82,7 +90,7 @@ def _sentence(short: list[str], needs: int) -> str:
     where = " and ".join(short) or "WINNOW_ARTIFACTS_URL or WINNOW_SPOOL_DIR"
     return (
         f"There is no room left on the disk of {where}; "
-        f"the job goes on by itself once {needs / 2**20:,.0f} MiB are free there."
+        f"the job goes on by itself once {needs / 2**20:,.1f} MiB are free there."
     )
 
 
@@ -100,11 +108,13 @@ def _folders() -> dict[str, Path]:
 
 
 def _has_room(folder: Path, needs: int) -> bool:
-    """Try it: neither quotas nor reserved blocks show in the count of free ones."""
+    """Try it as well: neither quotas nor reserved blocks show in the count of free ones."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(folder).free < needs:
+            return False
         with tempfile.TemporaryFile(dir=folder) as file:
-            os.posix_fallocate(file.fileno(), 0, needs)
+            os.posix_fallocate(file.fileno(), 0, min(needs, settings().disk_room_bytes))
     except OSError as error:
         if error.errno not in FULL:
             raise

@@ -151,7 +151,7 @@ def _settle(lease: StageLease, ending: Ending, process: Child) -> None:
         if ending is Ending.CANCELLED:
             stages.cancelled(session, lease)
         elif ending is Ending.PAUSED:
-            stages.release(session, lease, attempt_counts=False)
+            stages.let_go(session, lease)
         elif ending is Ending.FULL:
             stages.pause(session, lease, pauses.of_disk(process.full()))
         elif ending is Ending.FAILED:

@@ -12,10 +12,12 @@ from sqlalchemy import text
 
 from services.api.use_cases import check_extent
 from services.api.use_cases.start_run import check_budget
+from services.shared.db.repos import pauses
+from services.shared.db.repos.pauses import Cause
 from services.shared.db.session import unit_of_work
 from services.shared.errors import InvalidError
 from services.shared.llm.budget import DEFAULT_PRICES, Budget
-from services.shared.stages import WAITS_FOR
+from services.shared.stages import WAITS_FOR, StageName
 from services.trainer.snapshot import figures
 from tests.api.conftest import Tenant
 from tests.api.rows import add_run, add_usage, set_stage
@@ -59,7 +61,7 @@ def test_a_run_is_a_job_with_every_stage_and_pins_what_it_depends_on(
     with unit_of_work(tenant.id) as session:
         run = session.execute(text("SELECT * FROM runs WHERE id = :id"), {"id": job["id"]}).one()
     assert (run.dataset_version, run.seed, run.llm) == (1, 7, "winnow-local-rater")
-    assert (run.embedder, run.prompt_version) == ("winnow-local-encoder", 1)
+    assert (run.embedder, run.prompt_version) == ("winnow-local-encoder", 2)
     assert (run.spec["params"]["L"], run.spec["params"]["K"]) == (3, 10)
     assert run.spec["params"]["loss"] == "bpr"  # as the preset says
     assert run.dataset_settings["split"]["kind"] == "random"
@@ -278,3 +280,72 @@ def test_jobs_are_listed_newest_first_page_by_page(tenant: Tenant, client: httpx
     assert seen == runs[::-1]
     newest = client.get("/v1/jobs", params={"page_size": 1}).json()["jobs"][0]
     assert newest["id"] == runs[-1]
+
+
+def test_a_job_is_paused_resumed_and_tried_again_over_http(
+    tenant: Tenant, client: httpx.Client, dataset: str
+) -> None:
+    run = add_run(tenant.id, UUID(dataset))
+    assert client.get(f"/v1/jobs/{run}").json()["pause"] is None
+    refused = client.post(f"/v1/jobs/{run}:resume")
+    assert (refused.status_code, refused.json()["code"]) == (409, "NOT_PAUSED")
+    assert refused.json()["detail"] == "The job is running, not paused."
+    for _ in range(2):  # once more changes nothing
+        paused = client.post(f"/v1/jobs/{run}:pause").json()
+        assert (paused["state"], paused["pause"]["code"]) == ("paused", "ASKED")
+        assert (paused["pause"]["retry_at"], paused["pause"]["stage"]) == (None, None)
+    refused = client.post(f"/v1/jobs/{run}:retry")
+    assert (refused.status_code, refused.json()["code"]) == (409, "NOT_FAILED")
+    resumed = client.post(f"/v1/jobs/{run}:resume").json()
+    assert (resumed["state"], resumed["pause"]) == ("running", None)
+    client.post(f"/v1/jobs/{run}:cancel")
+    for verb in ("pause", "resume"):
+        refused = client.post(f"/v1/jobs/{run}:{verb}")
+        assert (refused.status_code, refused.json()["code"]) == (409, "JOB_ENDED")
+        assert refused.json()["detail"] == "The job has been cancelled already."
+    again = client.post(f"/v1/jobs/{run}:retry").json()
+    assert (again["state"], again["finished_at"], again["stage"]) == ("queued", None, "snapshot")
+
+
+def test_a_paused_job_tells_why_since_when_and_until_when(
+    tenant: Tenant, client: httpx.Client, dataset: str
+) -> None:
+    run = add_run(tenant.id, UUID(dataset))
+    cause = Cause(code="LLM_AWAY", detail="The LLM's endpoint is away: the connection failed.")
+    with unit_of_work(tenant.id) as session:
+        pauses.hold_stage(session, run, StageName.RATE, cause)
+    job = client.get(f"/v1/jobs/{run}").json()
+    assert job["state"] == "paused"
+    assert job["pause"] == {
+        "code": "LLM_AWAY",
+        "detail": cause.detail,
+        "stage": "rate",
+        "since": job["pause"]["since"],
+        "retry_at": job["pause"]["retry_at"],
+    }
+    assert job["pause"]["since"] < job["pause"]["retry_at"]
+    before = job["pause"]["retry_at"]
+    tried = client.post(f"/v1/jobs/{run}:resume").json()  # due at once; whoever tries it says more
+    assert (tried["state"], tried["pause"]["code"]) == ("paused", "LLM_AWAY")
+    assert tried["pause"]["retry_at"] < before
+
+
+def test_a_job_of_a_deleted_dataset_is_not_tried_again(
+    tenant: Tenant, client: httpx.Client
+) -> None:
+    dataset = tenant.dataset("deleted")
+    run = add_run(tenant.id, UUID(dataset))
+    client.delete(f"/v1/datasets/{dataset}")
+    refused = client.post(f"/v1/jobs/{run}:retry")
+    assert (refused.status_code, refused.json()["code"]) == (409, "DATASET_DELETED")
+
+
+def test_only_a_writer_of_the_project_steers_its_jobs(
+    tenant: Tenant, client: httpx.Client, dataset: str
+) -> None:
+    run = add_run(tenant.id, UUID(dataset))
+    for verb in ("pause", "resume", "retry"):
+        with tenant.client("read") as reader, tenant.api.project().client("write") as stranger:
+            assert reader.post(f"/v1/jobs/{run}:{verb}").status_code == 403
+            assert stranger.post(f"/v1/jobs/{run}:{verb}").status_code == 404
+    assert client.get(f"/v1/jobs/{run}").json()["state"] == "running"

@@ -322,3 +322,24 @@ def test_a_file_of_unknown_type_is_refused_by_its_name() -> None:
         pytest.raises(ValueError, match=r"^afile: .*content_type"),
     ):
         client.upload("d", "users", "afile")
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "retry"])
+def test_a_job_is_steered_by_its_id(verb: str) -> None:
+    job = {"id": "a/b", "state": "paused"}
+    with scripted(Answer(200, job)) as server, Client(server.url, "k") as client:
+        assert getattr(client, verb)("a/b") == job
+    (asked,) = server.asked
+    assert (asked.method, asked.path) == ("POST", f"/v1/jobs/a%2Fb:{verb}")
+
+
+def test_a_paused_job_is_waited_for_and_its_reason_is_shown() -> None:
+    pause = {"code": "LLM_AWAY", "detail": "The LLM's endpoint is away.", "retry_at": "soon"}
+    answers = [
+        Answer(200, {"id": "j", "kind": "run", "state": state, "pause": why})
+        for state, why in (("paused", pause), ("running", None), ("succeeded", None))
+    ]
+    seen: list[object] = []
+    with scripted(*answers) as server, Client(server.url, "k", sleep=lambda _: None) as client:
+        client.wait("j", lambda job: seen.append(job["pause"]))
+    assert seen == [pause, None, None]

@@ -19,6 +19,8 @@ from typing import Any
 
 from aiohttp import web
 
+from services.shared.llm.reference import read_reference
+
 WIDTH = 8
 LABELS = ("High", "Mid", "Low")
 
@@ -48,12 +50,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Wire:
-    """An answer as it is sent; `cut` ends the connection within it."""
+    """An answer as it is sent, after `delay` seconds more.
+
+    `cut` ends the connection instead, `cut_within` when half of the body is out.
+    """
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
+    cut_within: bool = False
+    delay: float = 0.0
 
 
 Script = Callable[[Call], Wire | None]
@@ -86,7 +93,10 @@ def vector_of(text: str) -> list[float]:
 def honest(call: Call) -> Wire:
     """Return the answer of an endpoint without faults."""
     if call.path.endswith("/chat/completions"):
-        return said(json.dumps({"reason": "Scripted.", "label": label_of(call.prompt)}))
+        reference = read_reference(call.prompt)
+        carried = {} if reference is None else {"ref": reference}
+        answer = {"reason": "Scripted.", "label": label_of(call.prompt), **carried}
+        return said(json.dumps(answer))
     texts = call.body["input"]
     data = [{"index": at, "embedding": vector_of(text)} for at, text in enumerate(texts)]
     usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
@@ -160,6 +170,9 @@ class FakeLlm:
         finally:
             self._at_once -= 1
         wire = self.script(call) or honest(call)
+        await asyncio.sleep(wire.delay)
+        if wire.cut_within:
+            return await _half(request, wire)
         if wire.cut:
             assert request.transport is not None
             request.transport.close()
@@ -172,3 +185,14 @@ class FakeLlm:
         call = Call(request.path, body, self._attempts[question], key)
         self.calls.append(call)
         return call
+
+
+async def _half(request: web.Request, wire: Wire) -> web.StreamResponse:
+    """Promise the whole body, send half of it, and hang up."""
+    response = web.StreamResponse(status=wire.status, headers=wire.headers)
+    response.content_length = len(wire.body)
+    await response.prepare(request)
+    await response.write(wire.body[: len(wire.body) // 2])
+    assert request.transport is not None
+    request.transport.close()
+    return response

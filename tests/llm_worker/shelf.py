@@ -60,7 +60,13 @@ class Shelf:
             session.add(Dataset(id=dataset_id, project_id=project_id, name="shelf", settings={}))
         return cls(project_id, dataset_id)
 
-    def start_run(self, *, pairs: int = 60, words: Mapping[str, str | None] | None = None) -> UUID:
+    def start_run(
+        self,
+        *,
+        pairs: int = 60,
+        words: Mapping[str, str | None] | None = None,
+        prompt_version: int = 2,
+    ) -> UUID:
         """Return the id of a run whose snapshot and candidates stand; embed and rate are ready."""
         run_id = new_id()
         with unit_of_work(self.project_id) as session:
@@ -77,7 +83,7 @@ class Shelf:
                     seed=0,
                     llm="rater",
                     embedder="encoder",
-                    prompt_version=1,
+                    prompt_version=prompt_version,
                     artifacts={},
                 )
             )

@@ -13,7 +13,7 @@ from services.api.use_cases.steer_job import pause_job, resume_job, retry_job
 from services.llm_worker import retry
 from services.llm_worker.away import GREETING
 from services.shared import disk
-from services.shared.db.repos import batches, jobs, pauses
+from services.shared.db.repos import batches, jobs, pauses, stages
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Job
 from services.shared.errors import ConflictError, DiskFullError
@@ -184,6 +184,47 @@ def test_once_the_cause_is_gone_as_many_workers_are_sent_for_as_before(
     shelf.let_time_pass(run_id)
     shelf.do(Task.RATE_BATCH, run_id)
     assert waiting_messages() == batches.AT_ONCE  # three, and the next of the one that is done
+
+
+def test_a_batch_under_way_when_the_run_was_paused_may_end_the_rating_and_the_pause(
+    shelf: Shelf, llm: FakeLlm
+) -> None:
+    run_id = _parked(shelf)
+
+    def met_by_another(call: Call) -> None:
+        if call is llm.chats()[0]:
+            cause = pauses.Cause(code="LLM_AWAY", detail="Away.")
+            with unit_of_work(shelf.project_id) as session:
+                pauses.hold_stage(session, run_id, StageName.RATE, cause)
+
+    llm.script = met_by_another
+    shelf.do(Task.RATE_BATCH, run_id)
+    assert shelf.stage(run_id, StageName.RATE).state == "succeeded"
+    job = shelf.job(run_id)
+    assert (job.state, job.pause) == ("running", None)
+
+
+def test_a_stage_let_go_of_after_its_pause_was_taken_back_is_sent_for_at_once(
+    shelf: Shelf, llm: FakeLlm
+) -> None:
+    run_id = shelf.start_run()
+    lease = claim(shelf, run_id, StageName.EMBED)
+    assert lease is not None
+    with unit_of_work(shelf.project_id) as session:
+        pause_job(session, run_id)
+        resume_job(session, run_id)
+    before = waiting_messages()
+    with unit_of_work(shelf.project_id) as session:
+        stages.let_go(session, lease)
+    assert waiting_messages() == before + 1
+    lease = claim(shelf, run_id, StageName.EMBED)
+    assert lease is not None
+    with unit_of_work(shelf.project_id) as session:
+        cancel_job(session, run_id)
+    with unit_of_work(shelf.project_id) as session:
+        stages.let_go(session, lease)
+    assert shelf.job(run_id).state == "cancelled"
+    assert llm.calls == []
 
 
 def test_what_needs_no_llm_goes_on_beside_a_paused_rating(shelf: Shelf, llm: FakeLlm) -> None:

@@ -1,6 +1,5 @@
 """A run is rated: every question asked once, kept once, and found again by the next run."""
 
-import hashlib
 import threading
 from collections import Counter
 
@@ -23,23 +22,6 @@ pytestmark = pytest.mark.stack
 def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait little between attempts."""
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.01)
-
-
-def _faulty(call: Call) -> Wire | None:
-    """Spoil a fifth of the attempts, each question's third never."""
-    draw = hashlib.sha256(f"{call.prompt}{call.attempt}".encode()).digest()
-    if call.attempt > 2 or draw[0] >= 51:  # 51 of 256 are 20 %
-        return None
-    faults = (
-        refused(429, retry_after="0"),
-        refused(503),
-        refused(408),
-        Wire(200, b"{", cut=True),
-        Wire(200, b'{"choices": []}'),
-        said("Sure! I would say High."),
-        said('{"label": "Maybe", "reason": "Not one of the three."}'),
-    )
-    return faults[draw[1] % len(faults)]
 
 
 def test_every_view_of_every_pair_is_asked_once_and_kept(shelf: Shelf, llm: FakeLlm) -> None:
@@ -79,22 +61,6 @@ def test_a_prompt_holds_the_texts_of_its_view_and_a_word_for_a_missing_one(
     )
     for n in range(4):
         assert f"book {n}\n" in first
-
-
-def test_a_fifth_of_faults_changes_no_label(shelf: Shelf, llm: FakeLlm) -> None:
-    clean = shelf.start_run(pairs=60)
-    shelf.rate(clean)
-    faulty, llm.script = Shelf.open(), _faulty
-    run_id = faulty.start_run(pairs=60)
-    before = len(llm.chats())
-    llm._attempts.clear()
-    faulty.rate(run_id)
-    assert faulty.labels(run_id) == shelf.labels(clean)
-    assert set(faulty.ratings().values()) == {1}
-    attempts = faulty.attempts(run_id)
-    assert attempts["ok"] == 120
-    assert set(attempts) == {"ok", "rate_limited", "server_error", "connection", "unparsable"}
-    assert attempts.total() == len(llm.chats()) - before  # one row an attempt, no more, no less
 
 
 def test_a_second_run_asks_nothing(shelf: Shelf, llm: FakeLlm) -> None:

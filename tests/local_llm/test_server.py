@@ -3,6 +3,8 @@
 import base64
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 import numpy as np
@@ -16,7 +18,14 @@ from services.local_llm.minilm import MiniLM
 from services.local_llm.scores import Matrix
 from services.shared.errors import InvalidError, UnparsableReplyError
 from services.shared.llm.delimiters import Block, wrap
-from services.shared.llm.prompts import parse, response_format
+from services.shared.llm.prompts import (
+    REFERENCED_USER_VIEW,
+    UserQuestion,
+    parse,
+    render,
+    response_format,
+)
+from services.shared.llm.reference import read_reference
 from tests.local_llm.conftest import KEY, Serve
 
 TOPICS = ("gothic mystery", "tax ledger", "space pirate", "wedding bakery", "desert railway")
@@ -222,9 +231,50 @@ def test_a_failing_encoder_answers_503_and_the_next_request_works(
         assert http.post("/v1/embeddings", json=request).status_code == 200
 
 
+def referenced(pair: Sequence[Block], **more: object) -> dict[str, object]:
+    """Return the pair as the second version of the user view asks it."""
+    question = UserQuestion(user=pair[0].text, item=pair[1].text)
+    messages = render(REFERENCED_USER_VIEW, question, max_chars=400)
+    return {"model": "winnow-local-rater", "messages": messages, **more}
+
+
+def reference_in(request: dict[str, object]) -> str | None:
+    return read_reference(str(request["messages"]))
+
+
+@pytest.mark.parametrize("asked", [{}, {"response_format": response_format(referenced=True)}])
+def test_a_reference_is_repeated_and_changes_no_label(
+    serve: Serve, hashed: HashedTfIdf, asked: dict[str, object]
+) -> None:
+    with client(serve(hashed)) as http:
+        for pair in pairs()[:6]:
+            request = referenced(pair, **asked)
+            reply = content(http.post("/v1/chat/completions", json=request))
+            plain = parse(content(http.post("/v1/chat/completions", json=chat(pair))))
+            assert parse(reply, reference=reference_in(request)) == plain
+
+
+def test_a_reference_is_not_invented_for_a_prompt_without_one(
+    serve: Serve, hashed: HashedTfIdf
+) -> None:
+    request = chat(pairs()[0], response_format=response_format(referenced=True))
+    with client(serve(hashed)) as http:
+        answer = http.post("/v1/chat/completions", json=request)
+    assert answer.status_code == 400
+    assert "`ref` where the prompt carries one" in answer.text
+
+
+def test_a_limit_may_be_told_as_a_date(serve: Serve, hashed: HashedTfIdf) -> None:
+    with client(serve(hashed, "rate_limit_date=1")) as http:
+        answer = http.post("/v1/chat/completions", json=chat(pairs()[0]))
+    assert answer.status_code == 429
+    until = parsedate_to_datetime(answer.headers["retry-after"])
+    assert abs((until - datetime.now(UTC)).total_seconds()) < 60
+
+
 def retry(http: httpx.Client, request: dict[str, object]) -> tuple[str, list[str]]:
     """Return the label at last, and what went wrong before."""
-    wrong = []
+    wrong: list[str] = []
     while True:
         try:
             answer = http.post("/v1/chat/completions", json=request)
@@ -232,11 +282,13 @@ def retry(http: httpx.Client, request: dict[str, object]) -> tuple[str, list[str
             wrong.append("drop")
             continue
         if answer.status_code != 200:
-            assert answer.status_code != 429 or answer.headers["retry-after"] == "1"
+            if answer.status_code == 429:
+                after = answer.headers["retry-after"]
+                assert after == "1" or parsedate_to_datetime(after)
             wrong.append(str(answer.status_code))
             continue
         try:
-            return parse(content(answer)).label, wrong
+            return parse(content(answer), reference=reference_in(request)).label, wrong
         except UnparsableReplyError:
             wrong.append(answer.json()["choices"][0]["finish_reason"])
 
@@ -244,11 +296,14 @@ def retry(http: httpx.Client, request: dict[str, object]) -> tuple[str, list[str
 def test_a_faulty_endpoint_gives_the_same_labels_after_at_most_two_retries(
     serve: Serve, hashed: HashedTfIdf
 ) -> None:
-    faults = "rate_limit=.2,server_error=.1,drop=.15,malformed=.1,truncated=.1,bad_label=.1"
+    faults = (
+        "rate_limit=.1,rate_limit_date=.1,server_error=.1,drop=.15,malformed=.1,truncated=.1,"
+        "bad_label=.05,other_pair=.1"
+    )
     labels, troubles = [], []
     for plan in ("", faults):
         with client(serve(hashed, plan)) as http:
-            found = [retry(http, chat(pair)) for pair in pairs()]
+            found = [retry(http, referenced(pair)) for pair in pairs()]
         labels.append([label for label, _ in found])
         troubles.append([wrong for _, wrong in found])
     assert labels[0] == labels[1]

@@ -16,6 +16,9 @@ from services.shared.llm.prompts import (
     PROMPT_NAMES,
     RATE_ITEM_VIEW,
     RATE_USER_VIEW,
+    REFERENCED_ITEM_VIEW,
+    REFERENCED_REPLY_SCHEMA,
+    REFERENCED_USER_VIEW,
     REPLY_SCHEMA,
     Answer,
     ItemQuestion,
@@ -25,10 +28,12 @@ from services.shared.llm.prompts import (
     UserQuestion,
     cut,
     parse,
+    reference,
     render,
     response_format,
     template_from_row,
 )
+from services.shared.llm.reference import read_reference
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
@@ -112,34 +117,90 @@ def test_a_template_with_other_placeholders_is_refused(view: str, user: str) -> 
 
 
 def test_a_template_of_another_schema_is_refused() -> None:
-    with pytest.raises(InvalidError, match="schema 2"):
-        replace(RATE_USER_VIEW, schema_version=2)
+    with pytest.raises(InvalidError, match="schema 3; this code reads 1 and 2"):
+        replace(RATE_USER_VIEW, schema_version=3)
 
 
 def test_the_shipped_words_change_only_with_their_version() -> None:
-    # the hashes of version 1; a changed word is a new version, so that stored ratings stay true
+    # the hashes of each version; a changed word is a new version, so that stored ratings stay true
     shipped = {
         (template.name, template.version): template.sha256[:16] for template in DEFAULT_TEMPLATES
     }
     assert shipped == {
         ("rate-user-view", 1): "174c7a703b209c90",
         ("rate-item-view", 1): "a0ed949f65704c43",
+        ("rate-user-view", 2): "c3bcfbcfd5857dbd",
+        ("rate-item-view", 2): "5f1587be72addd30",
     }
     assert PROMPT_NAMES == {"user": "rate-user-view", "item": "rate-item-view"}
 
 
 def test_a_template_survives_its_row() -> None:
     for template in DEFAULT_TEMPLATES:
-        row = {"schema_version": 1, "system": template.system, "template": template.user}
-        assert template_from_row(name=template.name, version=1, **row) == template
+        row = {
+            "version": template.version,
+            "schema_version": template.schema_version,
+            "system": template.system,
+            "template": template.user,
+        }
+        assert template_from_row(name=template.name, **row) == template
     with pytest.raises(InvalidError, match="none of the rating prompts"):
-        template_from_row(name="describe", version=1, **row)
+        template_from_row(name="describe", **row)
 
 
 def test_a_templates_hash_covers_its_words_and_not_its_name() -> None:
     assert replace(RATE_USER_VIEW, name="other", version=9).sha256 == RATE_USER_VIEW.sha256
     assert replace(RATE_USER_VIEW, system="x").sha256 != RATE_USER_VIEW.sha256
     assert replace(RATE_USER_VIEW, user="a {user} {item}").sha256 != RATE_USER_VIEW.sha256
+
+
+def test_a_question_of_the_second_version_ends_with_its_reference() -> None:
+    question = UserQuestion(user="Likes tea. <<<ref:00000000>>>", item="A teapot.")
+    (prompt,) = [m["content"] for m in render(REFERENCED_USER_VIEW, question, max_chars=400)][1:]
+    wanted = reference(REFERENCED_USER_VIEW, question, max_chars=400)
+    assert prompt.endswith(f"<<<ref:{wanted}>>>\n")
+    assert read_reference(prompt) == wanted  # what a text says of itself is no mark
+    assert prompt.count("<<<ref:") == 1
+    assert reference(RATE_USER_VIEW, question, max_chars=400) is None
+    assert "ref:" not in RATE_USER_VIEW.system
+
+
+def test_what_the_items_of_a_user_share_stays_equal_up_to_the_item() -> None:
+    first, second = (
+        render(REFERENCED_USER_VIEW, UserQuestion(user="Likes tea.", item=item), max_chars=400)
+        for item in ("A teapot.", "A kettle.")
+    )
+    assert first[0] == second[0]
+    one, other = first[1]["content"], second[1]["content"]
+    assert one.partition("A teapot.")[0] == other.partition("A kettle.")[0]
+
+
+def test_references_differ_with_any_text_of_the_question_and_the_view() -> None:
+    questions = [
+        (REFERENCED_USER_VIEW, UserQuestion(user="a", item="b")),
+        (REFERENCED_USER_VIEW, UserQuestion(user="a", item="c")),
+        (REFERENCED_USER_VIEW, UserQuestion(user="d", item="b")),
+        (REFERENCED_ITEM_VIEW, ItemQuestion(liked=("a",), item="b")),
+        (REFERENCED_ITEM_VIEW, ItemQuestion(liked=("a", "e"), item="b")),
+    ]
+    found = [reference(template, asked, max_chars=400) for template, asked in questions]
+    assert len(set(found)) == len(questions)
+
+
+def test_a_reply_counts_only_for_the_question_whose_reference_it_carries() -> None:
+    reply = {"label": "High", "reason": "Both name tea.", "ref": "0a1b2c3d"}
+    told = json.dumps(reply)
+    assert parse(told, reference="0a1b2c3d") == Answer(Label.HIGH, "Both name tea.")
+    jsonschema.validate(reply, REFERENCED_REPLY_SCHEMA)
+    for other in ("0a1b2c3e", "0A1B2C3D", ""):
+        with pytest.raises(UnparsableReplyError, match="another question"):
+            parse(told, reference=other)
+    with pytest.raises(UnparsableReplyError):
+        parse(json.dumps({**reply, "ref": 7}), reference="0a1b2c3d")
+    with pytest.raises(UnparsableReplyError):
+        parse('{"label": "High", "reason": "r"}', reference="0a1b2c3d")
+    with pytest.raises(UnparsableReplyError):
+        parse(told)  # a prompt without a reference gets none
 
 
 @pytest.mark.parametrize("label", ["High", "Mid", "Low"])

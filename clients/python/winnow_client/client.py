@@ -142,6 +142,18 @@ class Client:
         answer: Json | None = self._transport.call("POST", f"/v1/jobs/{segment(job_id)}:cancel")
         return answer
 
+    def pause(self, job_id: str) -> Json:
+        """Let a job wait until it is resumed; what it has under way is kept."""
+        return self._steer(job_id, "pause")
+
+    def resume(self, job_id: str) -> Json:
+        """Let a paused job go on; one that waits for an endpoint or a disk is tried at once."""
+        return self._steer(job_id, "resume")
+
+    def retry(self, job_id: str) -> Json:
+        """Try a failed or cancelled job again; what had succeeded or was paid for is kept."""
+        return self._steer(job_id, "retry")
+
     def wait(
         self,
         job_id: str,
@@ -149,7 +161,10 @@ class Client:
         *,
         poll: float = 1.0,
     ) -> Json:
-        """Return the job once it has succeeded, telling each state seen; else JobFailedError."""
+        """Return the job once it has succeeded, telling each state seen; else JobFailedError.
+
+        A paused job is waited for; `on_progress` sees its `pause` and may raise.
+        """
         while True:
             job = self.job(job_id)
             if on_progress:
@@ -199,6 +214,10 @@ class Client:
     def promote(self, model_id: str) -> Json:
         """Serve this model's lists from now on, instead of the current model's."""
         answer: Json = self._transport.call("POST", f"/v1/models/{segment(model_id)}:promote")
+        return answer
+
+    def _steer(self, job_id: str, verb: str) -> Json:
+        answer: Json = self._transport.call("POST", f"/v1/jobs/{segment(job_id)}:{verb}")
         return answer
 
     def _get(self, path: str, params: Json | None = None) -> Json:

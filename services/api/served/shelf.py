@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.api.served.pointers import Published
 from services.shared.artifacts import ArtifactStore
-from services.shared.errors import ArtifactCorruptError, UnavailableError
+from services.shared.errors import ArtifactCorruptError, DiskFullError, UnavailableError
 from services.shared.log import get_logger
 from services.shared.toplists import TopLists
 
@@ -94,7 +94,7 @@ class Shelf:
         try:
             folder = self._store().open(model.manifest_path, sha256=model.manifest_sha256)
             by_graph = {graph: TopLists(folder / f"lists-{graph}.bin") for graph in GRAPHS}
-        except (ArtifactCorruptError, OSError) as error:
+        except (ArtifactCorruptError, DiskFullError, OSError) as error:
             until = self._clock() + REFUSED_SECONDS
             self._refused[model.model_id] = _Refusal(until, model.dataset_id)
             log.error("lists_refused", model_id=str(model.model_id), error=str(error))  # noqa: TRY400 - known

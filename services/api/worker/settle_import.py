@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from services.api.ingest import spool
+from services.shared.broker import enqueue
 from services.shared.db.repos import datasets, imports, jobs, pauses
 from services.shared.db.repos.imports import Counts, ImportLease
 from services.shared.db.session import unit_of_work
@@ -20,6 +21,7 @@ from services.shared.errors import (
     WinnowError,
 )
 from services.shared.log import get_logger
+from services.shared.queues import Task
 from services.shared.settings import settings
 from services.shared.specs import DatasetSettings
 
@@ -81,6 +83,8 @@ def _give_back(session: Session, lease: ImportLease, ending: WinnowError | None)
         imports.wait(session, lease)
         if isinstance(ending, DiskFullError):
             pauses.hold_job(session, job.id, pauses.of_disk(ending))
+        elif job.state != "paused":  # somebody has changed their mind
+            enqueue(session, Task.IMPORT, job.id, project_id=job.project_id)
         return True
     if isinstance(ending, RetryLaterError) and lease.attempt < settings().stage_attempts:
         imports.give_back(session, lease)

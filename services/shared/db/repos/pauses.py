@@ -68,7 +68,7 @@ def hold_stage(
         return
     stage.pause, stage.retry_at = _next(stage.pause, cause)
     stage.sent_at = func.now()
-    _show(session, job)
+    show(session, job)
 
 
 def lift_stage(session: Session, run_id: UUID, name: StageName) -> None:
@@ -76,7 +76,7 @@ def lift_stage(session: Session, run_id: UUID, name: StageName) -> None:
     job = jobs.lock(session, run_id)
     stage = _stage(session, run_id, name)
     stage.pause, stage.retry_at = None, None
-    _show(session, job)
+    show(session, job)
 
 
 def of_stage(session: Session, run_id: UUID, name: StageName) -> Pause | None:
@@ -150,13 +150,13 @@ def try_now(session: Session, job: Job) -> None:
         waiting = Stage.run_id == job.id, Stage.pause.is_not(None)
         session.execute(update(Stage).where(*waiting).values(retry_at=func.now()))
         job.pause = None
-        _show(session, job)
+        show(session, job)
     session.flush()
     session.refresh(job)
 
 
-def _show(session: Session, job: Job) -> None:
-    """Let a run's row say what its stages wait for, the longest wait first."""
+def show(session: Session, job: Job) -> None:
+    """Let a run's locked row say what its stages wait for, the longest wait first."""
     session.flush()
     if job.state in jobs.ENDED or job.state in jobs.UNWANTED or _is_asked(job):
         return

@@ -98,15 +98,16 @@ def finish(
     peak_memory_bytes: int | None = None,
 ) -> None:
     """End the stage well, start what waited for it, and end the run after the last."""
-    jobs.lock(session, lease.run_id)  # two stages that end at once must see each other
+    job = jobs.lock(session, lease.run_id)  # two stages that end at once must see each other
     values = {
         "state": "succeeded",
         "figures": figures,
         "peak_memory_bytes": peak_memory_bytes,
-        "finished_at": func.now(),
         "lease_until": None,
+        **_OVER,
     }
     _fenced(session, lease, values)
+    pauses.show(session, job)  # its last batch may have met an endpoint that was there again
     _start_what_can(session, run_id=lease.run_id, project_id=lease.project_id)
     if not _left(session, lease.run_id):
         jobs.end(session, lease.run_id, "succeeded", result=figures)
@@ -146,9 +147,22 @@ def release(session: Session, lease: StageLease, *, attempt_counts: bool) -> Non
 
 def pause(session: Session, lease: StageLease, cause: Cause) -> None:
     """Give the stage back to wait for what is away; that is no attempt of the stage's."""
-    jobs.lock(session, lease.run_id)
+    if jobs.lock(session, lease.run_id).state in jobs.UNWANTED:
+        cancelled(session, lease)
+        return
     release(session, lease, attempt_counts=False)
     pauses.hold_stage(session, lease.run_id, lease.name, cause)
+
+
+def let_go(session: Session, lease: StageLease) -> None:
+    """Give the stage back since a person asked for a pause, or may have changed their mind."""
+    job = jobs.lock(session, lease.run_id)
+    if job.state in jobs.UNWANTED:
+        cancelled(session, lease)
+        return
+    release(session, lease, attempt_counts=False)
+    if jobs.wish(session, lease.run_id) is jobs.Wish.GO_ON:
+        enqueue(session, lease.name.task, lease.run_id, project_id=lease.project_id)
 
 
 def cancelled(session: Session, lease: StageLease) -> None:

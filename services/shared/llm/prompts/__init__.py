@@ -1,6 +1,7 @@
 """Versioned prompts: `render` a question from a template, `parse` the reply; pure functions."""
 
 from services.shared.llm.prompts.answer import (
+    REFERENCED_REPLY_SCHEMA,
     REPLY_SCHEMA,
     Answer,
     Label,
@@ -12,6 +13,8 @@ from services.shared.llm.prompts.defaults import (
     PROMPT_NAMES,
     RATE_ITEM_VIEW,
     RATE_USER_VIEW,
+    REFERENCED_ITEM_VIEW,
+    REFERENCED_USER_VIEW,
     template_from_row,
 )
 from services.shared.llm.prompts.render import (
@@ -20,20 +23,21 @@ from services.shared.llm.prompts.render import (
     Question,
     UserQuestion,
     cut,
+    reference,
     render,
 )
-from services.shared.llm.prompts.template import SCHEMA_VERSION, VIEWS, PromptTemplate, View
-
-VERSION = SCHEMA_VERSION
+from services.shared.llm.prompts.template import SCHEMA_VERSIONS, VIEWS, PromptTemplate, View
 
 __all__ = [
     "DEFAULT_TEMPLATES",
     "PROMPT_NAMES",
     "RATE_ITEM_VIEW",
     "RATE_USER_VIEW",
+    "REFERENCED_ITEM_VIEW",
+    "REFERENCED_REPLY_SCHEMA",
+    "REFERENCED_USER_VIEW",
     "REPLY_SCHEMA",
-    "SCHEMA_VERSION",
-    "VERSION",
+    "SCHEMA_VERSIONS",
     "VIEWS",
     "Answer",
     "ItemQuestion",
@@ -45,6 +49,7 @@ __all__ = [
     "View",
     "cut",
     "parse",
+    "reference",
     "render",
     "response_format",
     "template_from_row",

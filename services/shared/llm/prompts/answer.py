@@ -34,34 +34,52 @@ class Answer:
     reason: str
 
 
-REPLY_SCHEMA: dict[str, object] = {
-    "type": "object",
+_FIELDS: dict[str, object] = {
     # the reason is generated first: a label after its grounds is better grounded
-    "properties": {
-        "reason": {"type": "string", "description": "One sentence naming the evidence."},
-        "label": {"type": "string", "enum": [label.value for label in Label]},
-    },
-    "required": ["reason", "label"],
-    "additionalProperties": False,
+    "reason": {"type": "string", "description": "One sentence naming the evidence."},
+    "label": {"type": "string", "enum": [label.value for label in Label]},
+}
+
+# Any string: a schema of each question's own would be compiled anew by the server for each.
+_REFERENCE: dict[str, object] = {
+    "ref": {"type": "string", "description": "The reference of the question, copied."}
 }
 
 
-def response_format() -> dict[str, object]:
-    """Return the `response_format` of a chat request whose endpoint has structured outputs."""
+def _schema(fields: dict[str, object]) -> dict[str, object]:
     return {
-        "type": "json_schema",
-        "json_schema": {"name": "pair_rating", "strict": True, "schema": REPLY_SCHEMA},
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
     }
 
 
-def parse(reply: str) -> Answer:
+REPLY_SCHEMA = _schema(_FIELDS)
+REFERENCED_REPLY_SCHEMA = _schema({**_FIELDS, **_REFERENCE})
+
+
+def response_format(*, referenced: bool = False) -> dict[str, object]:
+    """Return the `response_format` of a chat request whose endpoint has structured outputs."""
+    schema = REFERENCED_REPLY_SCHEMA if referenced else REPLY_SCHEMA
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": "pair_rating", "strict": True, "schema": schema},
+    }
+
+
+def parse(reply: str, *, reference: str | None = None) -> Answer:
     """Return the answer; raises UnparsableReplyError, whose detail never quotes the reply.
 
-    The reason is printable and at most MAX_REASON_CHARS long: it is stored and shown.
+    With a `reference`, a reply that does not carry it answers another question. The reason is
+    printable and at most MAX_REASON_CHARS long: it is stored and shown.
     """
     fields = _object(reply)
-    if set(fields) != {"label", "reason"}:
-        raise UnparsableReplyError("The reply does not have exactly a label and a reason.")
+    wanted = {"label", "reason"} if reference is None else {"label", "reason", "ref"}
+    if set(fields) != wanted:
+        raise UnparsableReplyError(f"The reply does not have exactly {', '.join(sorted(wanted))}.")
+    if reference is not None and fields["ref"] != reference:
+        raise UnparsableReplyError("The reply carries the reference of another question.")
     label, reason = fields["label"], fields["reason"]
     if not isinstance(label, str) or label not in set(Label):
         raise UnparsableReplyError("The label is not High, Mid or Low.")

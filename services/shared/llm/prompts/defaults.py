@@ -7,6 +7,8 @@ positives look odd at first and can be explained, so the prompts ask for an expl
 the label and call a pair Low only when the texts themselves speak against it.
 
 The words name no domain: profiles may tell of shops, libraries, films, places or apps.
+
+The second version asks the same, and for the question's reference in the answer.
 """
 
 from services.shared.errors import InvalidError
@@ -71,6 +73,44 @@ The item to judge:
 Weigh the earlier choices against this item, then answer with the JSON object.
 """
 
+_ANSWER = """\
+- Answer with one JSON object and nothing else: \
+{"reason": "<one sentence>", "label": "High" | "Mid" | "Low"}. """
+
+_REFERENCED_ANSWER = """\
+- A question ends with its reference, in a line like <<<ref:REFERENCE>>>. Copy it into your \
+answer, so that it can be told from the answers to other questions.
+- Answer with one JSON object and nothing else: \
+{"reason": "<one sentence>", "label": "High" | "Mid" | "Low", "ref": "REFERENCE"}. """
+
+_REFERENCED_USER_VIEW = """\
+Does it make sense that this person would choose this item?
+
+The person, as their profile describes them:
+{user}
+
+The item:
+{item}
+
+Weigh the profile against the item, then answer with the JSON object. This question's reference:
+{reference}
+"""
+
+_REFERENCED_ITEM_VIEW = """\
+Does it make sense that this person would choose the last item?
+
+Items this person chose before, each in a block of its own. There is no other profile: infer \
+from them what the person looks for. They need not all agree; one close relative is enough.
+{liked}
+
+The item to judge:
+{item}
+
+Weigh the earlier choices against this item, then answer with the JSON object. This question's \
+reference:
+{reference}
+"""
+
 RATE_USER_VIEW = PromptTemplate(
     name="rate-user-view", version=1, view="user", system=_SYSTEM, user=_USER_VIEW
 )
@@ -78,8 +118,30 @@ RATE_ITEM_VIEW = PromptTemplate(
     name="rate-item-view", version=1, view="item", system=_SYSTEM, user=_ITEM_VIEW
 )
 
-DEFAULT_TEMPLATES: tuple[PromptTemplate, ...] = (RATE_USER_VIEW, RATE_ITEM_VIEW)
-"""What the first migration seeds into `prompts`; a changed word is a new version."""
+REFERENCED_USER_VIEW = PromptTemplate(
+    name="rate-user-view",
+    version=2,
+    view="user",
+    system=_SYSTEM.replace(_ANSWER, _REFERENCED_ANSWER),
+    user=_REFERENCED_USER_VIEW,
+    schema_version=2,
+)
+REFERENCED_ITEM_VIEW = PromptTemplate(
+    name="rate-item-view",
+    version=2,
+    view="item",
+    system=_SYSTEM.replace(_ANSWER, _REFERENCED_ANSWER),
+    user=_REFERENCED_ITEM_VIEW,
+    schema_version=2,
+)
+
+DEFAULT_TEMPLATES: tuple[PromptTemplate, ...] = (
+    RATE_USER_VIEW,
+    RATE_ITEM_VIEW,
+    REFERENCED_USER_VIEW,
+    REFERENCED_ITEM_VIEW,
+)
+"""What the migrations seed into `prompts`; a changed word is a new version."""
 
 PROMPT_NAMES: dict[View, str] = {"user": RATE_USER_VIEW.name, "item": RATE_ITEM_VIEW.name}
 """Which prompt asks which view; the `prompts` table is keyed by name and version."""

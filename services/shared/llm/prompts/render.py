@@ -6,6 +6,7 @@ from typing import Literal, TypedDict
 from services.shared.errors import InvalidError
 from services.shared.llm.delimiters import Block, nonce_of, wrap_one
 from services.shared.llm.prompts.template import PromptTemplate, View
+from services.shared.llm.reference import mark, reference_of
 
 NO_TEXT = "(no text)"
 """Stands for a missing profile; the prompt says what it means."""
@@ -76,17 +77,17 @@ def cut(text: str, *, max_chars: int) -> str:
 
 
 def render(template: PromptTemplate, question: Question, *, max_chars: int) -> list[Message]:
-    """Return the messages: system first, then template, the user's part and the item, in order.
+    """Return the messages: system first, then template, user's part, item, reference, in order.
 
     `max_chars` limits each single text. Raises InvalidError when the template is of the other view.
     """
     if template.view != question.view:
         raise InvalidError(f"Prompt {template.name} is for the {template.view} view.")
-    shared = [_cut_block(block, max_chars=max_chars) for block in question.shared()]
-    item = _cut_block(Block("item", question.item), max_chars=max_chars)
-    nonce = nonce_of([*shared, item])
+    blocks = _blocks(question, max_chars=max_chars)
+    nonce = nonce_of(blocks)
+    *shared, item = (wrap_one(block, nonce) for block in blocks)
     content = template.fill(
-        shared="\n".join(wrap_one(block, nonce) for block in shared), item=wrap_one(item, nonce)
+        shared="\n".join(shared), item=item, reference=mark(reference_of(blocks))
     )
     return [
         {"role": "system", "content": template.system},
@@ -94,5 +95,12 @@ def render(template: PromptTemplate, question: Question, *, max_chars: int) -> l
     ]
 
 
-def _cut_block(block: Block, *, max_chars: int) -> Block:
-    return Block(block.role, cut(block.text, max_chars=max_chars))
+def reference(template: PromptTemplate, question: Question, *, max_chars: int) -> str | None:
+    """Return the reference that a reply to the rendered question must carry; None for none."""
+    return reference_of(_blocks(question, max_chars=max_chars)) if template.referenced else None
+
+
+def _blocks(question: Question, *, max_chars: int) -> list[Block]:
+    """Return the question's blocks, cut to the limit, the item last."""
+    whole = (*question.shared(), Block("item", question.item))
+    return [Block(block.role, cut(block.text, max_chars=max_chars)) for block in whole]
