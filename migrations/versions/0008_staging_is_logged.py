@@ -9,7 +9,7 @@ that could be measured: 1,000,000 rows were copied and published in 13 s either 
 from alembic import op
 
 revision = "0008"
-down_revision = "0005"
+down_revision = "0005b"
 branch_labels = None
 depends_on = None
 
