@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from services.llm_worker import progress
 from services.shared.db.repos import jobs
@@ -31,15 +30,20 @@ def test_counts_that_had_to_wait_are_not_old(shelf: Shelf) -> None:
         with unit_of_work(shelf.project_id) as another:
             jobs.lock(another, run_id)
             told = pool.submit(progress.tell, run_id, project_id=shelf.project_id)
-            _until_it_waits(another)
+            _until_it_waits()
             with unit_of_work(shelf.project_id) as session:
                 session.execute(text(AS_RATED), {"run": run_id, "other": rated})
         told.result(60)
     assert shelf.job(run_id).progress["completed"] == 40
 
 
-def _until_it_waits(session: Session) -> None:
+def _until_it_waits() -> None:
     deadline = time.monotonic() + 60
-    while not session.scalar(text(WAITING)):
+    while not _waiting():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def _waiting() -> int:
+    with unit_of_work() as session:  # a new one: a transaction sees one state of the activity
+        return int(session.scalar(text(WAITING)) or 0)
