@@ -1,7 +1,6 @@
 """`python -m services.trainer.stage RUN NAME TOKEN`: one stage, in a process of its own."""
 
 import argparse
-import ctypes
 import json
 import os
 import signal
@@ -12,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 
-from services.shared import disk
+from services.shared import disk, orphans
 from services.shared.db.repos.stages import StageLease
 from services.shared.errors import DiskFullError, LeaseLostError, WinnowError
 from services.shared.log import Format, bound, configure, get_logger
@@ -22,13 +21,12 @@ from services.trainer.child import LOST, RETRY
 
 log = get_logger(__name__)
 
-PR_SET_PDEATHSIG = 1
-
 
 def main(arguments: Sequence[str]) -> int:
     """Do the stage and return the exit code that `child` documents."""
     options = _parse(arguments)
-    _die_with(options.parent)
+    if not orphans.die_with(options.parent):
+        return RETRY
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the group: the parent decides
     said = _outcome_channel()
     configure("trainer", level=settings().log_level, style=cast("Format", settings().log_format))
@@ -65,13 +63,6 @@ def _guarded(lease: StageLease, said: int) -> int:
 def _fail(said: int, *, code: str, detail: str) -> int:
     os.write(said, json.dumps({"code": code, "detail": detail[:2000]}).encode())
     return 1
-
-
-def _die_with(parent: int) -> None:
-    """Let the kernel end this process when its parent is gone, also if it went just now."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        sys.exit(RETRY)
 
 
 def _outcome_channel() -> int:

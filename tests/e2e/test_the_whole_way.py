@@ -44,7 +44,7 @@ SAMPLE = Trial(
         ("trainer killed", "evaluate"),
         ("api killed", "posting"),
     ),
-    seed=1,
+    seed=10,  # strikes `pretrain` a quarter of a second after its process began
 )
 """A sample of the fault series; `make soak` tries every fault at every moment."""
 

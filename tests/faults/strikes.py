@@ -18,6 +18,9 @@ from winnow import processes, records
 PAID_AGAIN = IN_FLIGHT + FLUSH
 """Calls that one kill may cost: those in flight and one flush."""
 
+KNOCKS = 8
+"""Calls that no question asks, made to see whether the endpoint is back."""
+
 FROZEN_SECONDS = 4.0 * LEASE_SECONDS
 """Longer than a lease and the sweep's patience: another has taken over when the sleeper wakes."""
 
@@ -237,7 +240,7 @@ FAULTS: dict[str, Fault] = {
             strike=killed("local_llm"),
             again=PAID_AGAIN,
         ),
-        Fault(name="LLM away", moments=(moments.RATE,), strike=llm_away),
+        Fault(name="LLM away", moments=(moments.RATE,), strike=llm_away, again=KNOCKS),
         Fault(
             name="endpoint away",
             moments=(moments.EMBED, moments.RATE),

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import psycopg
 import pytest
 from sqlalchemy import event, text
@@ -14,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from services.api.ingest import reports, spool
+from services.api.ingest.plan import ROWS as ROWS_FILE
 from services.api.use_cases.cancel_job import cancel_job
 from services.api.use_cases.purge_dataset import purge_dataset
 from services.api.worker import perform_import as performing
@@ -68,6 +70,17 @@ def test_a_killed_worker_leaves_its_import_to_the_next(
         assert shop.ended(job)["result"]["accepted"] == ROWS
     assert rows_in(f"SELECT count(*) FROM interactions WHERE dataset_id = '{shop.dataset}'") == ROWS
     assert rows_in("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == 0
+
+
+def test_a_parser_does_not_outlive_its_killed_worker(shop: Shop, place: Path) -> None:
+    job = shop.send(BODY * 10).json()["id"]
+    with running("services.api.worker", log=place / "killed.log") as worker:
+        until(lambda: len(list(spool.folder().glob(f"*_{job}.1/{ROWS_FILE}"))) == 1)
+        (parser,) = psutil.Process(worker.pid).children()
+        parser.suspend()  # so that it cannot come to its end by itself
+        worker.kill()
+        worker.wait()
+        until(lambda: not parser.is_running() or parser.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_crash_after_the_rows_are_visible_only_ends_the_job(

@@ -1,6 +1,7 @@
 """The parser's process as its parent sees it: started with nothing but its plan, ended with it."""
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -28,7 +29,12 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
     with (
         log.open("wb") as trace,
         subprocess.Popen(  # noqa: S603 - our own program; the plan goes by standard input
-            COMMAND, stdin=subprocess.PIPE, stdout=trace, stderr=trace, env=environment(), cwd=ROOT
+            [*COMMAND, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=trace,
+            stderr=trace,
+            env=environment(),
+            cwd=ROOT,
         ) as process,
     ):
         try:

@@ -1,4 +1,4 @@
-"""`python -m services.api.ingest.parse`: one upload to rows for COPY, in a process with limits.
+"""`python -m services.api.ingest.parse PARENT`: one upload to rows for COPY, within limits.
 
 The plan comes as JSON on standard input. What is left in the target folder: `rows.csv` (Postgres'
 CSV, NULL as nothing), `errors.ndjson`, and, written last, `outcome.json`. No settings, secrets or
@@ -20,7 +20,7 @@ from services.api.ingest.plan import ERRORS, OUTCOME, ROWS, Outcome, Plan
 from services.api.ingest.report import Report
 from services.api.ingest.seen import Seen, hash_events, hash_ids
 from services.api.ingest.sniff import open_rows
-from services.shared import disk
+from services.shared import disk, orphans
 from services.shared.errors import MalformedError, TooLargeError, WinnowError
 from services.shared.specs.dataset import zone
 
@@ -146,7 +146,9 @@ def limit(plan: Plan) -> None:
 
 
 def main() -> None:
-    """Read the plan, set the limits, parse, tell."""
+    """Read the plan, set the limits, parse, tell; nobody would hear an orphan."""
+    if not orphans.die_with(int(sys.argv[1])):
+        return
     plan = Plan.decode(sys.stdin.buffer.read())
     limit(plan)
     try:
