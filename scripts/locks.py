@@ -22,9 +22,9 @@ def problems(folder: Path = REQUIREMENTS) -> list[str]:
         if not lock.exists():
             found.append(f"{lock.name} is missing")
             continue
-        asked, pinned = _asked(source), _pinned_for(source.name, lock)
-        found += [f"{lock.name} lacks {name}: compile it anew" for name in sorted(asked - pinned)]
-        found += [f"{source.name} no longer asks for {name}" for name in sorted(pinned - asked)]
+        wished, pinned = asked(source), _pinned_for(source.name, lock)
+        found += [f"{lock.name} lacks {name}: compile it anew" for name in sorted(wished - pinned)]
+        found += [f"{source.name} no longer asks for {name}" for name in sorted(pinned - wished)]
     for lock in sorted(folder.glob("*.lock")):
         found += _unsafe(lock)
     return found + _disagreements(folder) + _strangers(folder)
@@ -40,7 +40,8 @@ def pins(lock: Path) -> dict[str, set[str]]:
     return versions
 
 
-def _asked(source: Path) -> set[str]:
+def asked(source: Path) -> set[str]:
+    """Return the names that an .in file asks for."""
     lines = source.read_text(encoding="utf-8").splitlines()
     return {_normal(match[1]) for match in map(ASKED.match, lines) if match}
 

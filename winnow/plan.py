@@ -16,6 +16,9 @@ PRIVATE: Mapping[str, frozenset[str]] = {
     "WINNOW_OWNER_DATABASE_URL": frozenset({"migrations"}),
     "WINNOW_INGEST_DATABASE_URL": frozenset({"migrations", "api", "api-worker"}),
     "WINNOW_OPERATOR_KEY": frozenset({"api"}),
+    "WINNOW_LLM__API_KEY": frozenset({"llm_worker"}),
+    "WINNOW_EMBEDDER__API_KEY": frozenset({"llm_worker"}),
+    "WINNOW_LOCAL_LLM__API_KEY": frozenset({"local_llm"}),
 }
 
 

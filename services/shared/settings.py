@@ -48,7 +48,11 @@ class Settings(BaseSettings):
     """All of it; a missing value is named by the service that needs it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="WINNOW_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="WINNOW_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a line of .env.example that nobody filled in
+        extra="forbid",
+        frozen=True,
     )
 
     database_url: SecretStr | None = Field(default=None, description="role winnow_app")
