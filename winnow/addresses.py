@@ -30,7 +30,7 @@ def environment(
     Args:
         home: the stack's folder, which has the secrets.
         given: what the caller has set; it wins over everything that we would choose.
-        ports: by process name: `api`, `local_llm`.
+        ports: by process name: `api`, `local_llm`, `scorer`.
         postgres: the embedded server; None where `given` names one of the caller's own.
         valkey: the embedded server; None where `given` names one of the caller's own.
     """
@@ -39,12 +39,19 @@ def environment(
         "WINNOW_ARTIFACTS_URL": (home.folder / "artifacts").as_uri(),
         "WINNOW_SPOOL_DIR": str(home.folder / "spool"),
         "WINNOW_OPERATOR_KEY": home.secret("operator"),
+        "WINNOW_SCORER_HOST": LOOPBACK,
+        "WINNOW_SCORER_URL": f"http://{LOOPBACK}:{ports['scorer']}",
+        **({"WINNOW_SCORER_KEY": home.secret("scorer")} if is_scoring(given) else {}),
         **_local_endpoint(home, given, ports["local_llm"]),
         **({} if postgres is None else _database_urls(home, postgres)),
         **({} if valkey is None else {"WINNOW_REDIS_URL": valkey.url}),
     }
     # A process that runs keeps its port, whatever was set since.
-    kept = {"WINNOW_API_PORT": str(ports["api"]), **_allowed(given, ports["local_llm"])}
+    kept = {
+        "WINNOW_API_PORT": str(ports["api"]),
+        "WINNOW_SCORER_PORT": str(ports["scorer"]),
+        **_allowed(given, ports["local_llm"]),
+    }
     return {**chosen, **given, **kept}
 
 
@@ -53,6 +60,11 @@ def require_complete(given: Mapping[str, str]) -> None:
     missing = sorted(name for name in ROLES if name not in given)
     if "WINNOW_DATABASE_URL" in given and missing:
         raise StackError(f"WINNOW_DATABASE_URL is set, so set {' and '.join(missing)} as well.")
+
+
+def is_scoring(given: Mapping[str, str]) -> bool:
+    """Tell whether the stack scores for itself: the caller names no scorer of their own."""
+    return "WINNOW_SCORER_URL" not in given
 
 
 def is_local(given: Mapping[str, str]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from winnow.errors import HomeBusyError, HomeUnusableError, StackError
 
-SECRETS = ("admin", "owner", "app", "ingest", "valkey", "operator", "local_llm")
+SECRETS = ("admin", "owner", "app", "ingest", "valkey", "operator", "local_llm", "scorer")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,10 @@ class Home:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not marker.exists():
             self.folder.chmod(0o700)
-            write_json(marker, {name: secrets.token_urlsafe(32) for name in SECRETS})
+        known = read_json(marker)
+        missing = [name for name in SECRETS if name not in known]  # all, or what a release added
+        if missing:
+            write_json(marker, {**known, **{name: secrets.token_urlsafe(32) for name in missing}})
         for name in ("logs", "run", "artifacts", "spool"):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
 

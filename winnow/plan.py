@@ -16,8 +16,9 @@ PRIVATE: Mapping[str, frozenset[str]] = {
     "WINNOW_OWNER_DATABASE_URL": frozenset({"migrations"}),
     "WINNOW_INGEST_DATABASE_URL": frozenset({"migrations", "api", "api-worker"}),
     "WINNOW_OPERATOR_KEY": frozenset({"api"}),
+    "WINNOW_SCORER_KEY": frozenset({"api", "scorer"}),
     "WINNOW_LLM__API_KEY": frozenset({"llm_worker"}),
-    "WINNOW_EMBEDDER__API_KEY": frozenset({"llm_worker"}),
+    "WINNOW_EMBEDDER__API_KEY": frozenset({"llm_worker", "scorer"}),
     "WINNOW_LOCAL_LLM__API_KEY": frozenset({"local_llm"}),
 }
 
@@ -62,6 +63,12 @@ SERVICES = (
     Service(name="api-worker", command=(*PYTHON, "services.api.worker")),
     Service(name="llm_worker", command=(*PYTHON, "services.llm_worker")),
     Service(name="trainer", command=(*PYTHON, "services.trainer")),
+    Service(
+        name="scorer",
+        command=(*PYTHON, "services.trainer.scorer"),
+        port="WINNOW_SCORER_PORT",
+        health="/health",
+    ),
 )
 
 

@@ -6,8 +6,12 @@ from winnow import records
 from winnow.embedded.ports import free_port, is_free, require_free
 from winnow.home import Home
 
-LISTENERS = ("postgres", "valkey", "api", "local_llm")
-SETTINGS = {"api": "WINNOW_API_PORT", "local_llm": "WINNOW_LOCAL_LLM__PORT"}
+LISTENERS = ("postgres", "valkey", "api", "local_llm", "scorer")
+SETTINGS = {
+    "api": "WINNOW_API_PORT",
+    "local_llm": "WINNOW_LOCAL_LLM__PORT",
+    "scorer": "WINNOW_SCORER_PORT",
+}
 
 
 def choose_ports(home: Home, given: Mapping[str, str]) -> dict[str, int]:

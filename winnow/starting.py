@@ -61,6 +61,7 @@ class Start:
 
     def _services(self) -> list[Service]:
         skipped = set() if addresses.is_local(self.given) else {"local_llm"}
+        skipped |= set() if addresses.is_scoring(self.given) else {"scorer"}
         return [service for service in self.plan.services if service.name not in skipped]
 
     def _servers(self, ports: Mapping[str, int]) -> tuple[Postgres | None, Valkey | None]:

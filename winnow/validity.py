@@ -5,8 +5,14 @@ from urllib.parse import urlsplit
 
 from winnow.errors import SettingError
 
-PORTS = ("WINNOW_API_PORT", "WINNOW_LOCAL_LLM__PORT")
-URLS = ("WINNOW_LLM__BASE_URL", "WINNOW_EMBEDDER__BASE_URL")
+PORTS = ("WINNOW_API_PORT", "WINNOW_LOCAL_LLM__PORT", "WINNOW_SCORER_PORT")
+LOCAL = ("http://127.0.0.1:8090/v1", "the local endpoint")
+URLS = {
+    "WINNOW_LLM__BASE_URL": LOCAL,
+    "WINNOW_EMBEDDER__BASE_URL": LOCAL,
+    "WINNOW_SCORER_URL": ("http://127.0.0.1:8070", "the stack's own scorer"),
+}
+"""By variable: an address as it should be, and what stands there by default."""
 LARGEST_PORT = 65535
 
 
@@ -18,12 +24,12 @@ def require_valid(given: Mapping[str, str]) -> None:
                 f"{name} is {given[name]!r}: give a number from 1 to {LARGEST_PORT}, or leave it "
                 "unset for a free port."
             )
-    for name in URLS:
+    for name, (example, default) in URLS.items():
         if name in given and not _is_http(given[name]):
             # Not quoted: an address may hold a password.
             raise SettingError(
-                f"{name} is no http or https address: give one such as http://127.0.0.1:8090/v1, "
-                "or leave it unset for the local endpoint."
+                f"{name} is no http or https address: give one such as {example}, "
+                f"or leave it unset for {default}."
             )
 
 

@@ -1,12 +1,11 @@
 """Recommendations on the bare ASGI path: an answer is a slice of a mapped file, never parsed.
 
 `GET /v1/datasets/{dataset}/recommendations/{user}` is answered here, before any routing;
-`routes/recommendations.py` holds its place in the OpenAPI document.
+`routes/recommendations.py` holds its place in the OpenAPI document. Whom no list serves, and what
+no list can say, is answered on a thread: `served/on_demand.py`.
 """
 
-import base64
 import re
-from hashlib import blake2b
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -16,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.api.auth import CALLER, Caller
 from services.api.errors import DATABASE_AWAY, answer_to
 from services.api.schemas.base import check_id
-from services.api.served import Lists, Pointers, Published, Shelf
+from services.api.served import Lists, OnDemand, Pointers, Published, Shelf
+from services.api.served.on_demand import List, recommendation_id
 from services.api.served.pointers import model_of
 from services.api.served.query import Query, read_query
 from services.shared.errors import InvalidError, NotFoundError, UnavailableError, WinnowError
@@ -27,14 +27,17 @@ _HEAD = (
     '"strategy":"%s","fallback":%s,"items":['
 )
 
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
 
 class Hot:
     """Answers the one route that must be fast, and hands everything else on."""
 
-    def __init__(self, app: ASGIApp, pointers: Pointers, shelf: Shelf) -> None:
+    def __init__(self, app: ASGIApp, pointers: Pointers, shelf: Shelf, on_demand: OnDemand) -> None:
         self._app = app
         self._pointers = pointers
         self._shelf = shelf
+        self._on_demand = on_demand
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,24 +54,33 @@ class Hot:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(
-        self, scope: Scope, dataset: str, user: str
-    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    async def _answer(self, scope: Scope, dataset: str, user: str) -> Answer:
         caller: Caller = scope[CALLER]
         project_id = caller.require("read")
         dataset_id, user_id = _dataset_id(dataset), _user_id(user)
         query = read_query(scope["query_string"])
         lists = await self._lists(project_id, dataset_id, query.model_id)
-        ident = recommendation_id(lists.model.model_id, user_id, query)
-        headers = [(b"etag", b'"%s"' % ident.encode()), (b"cache-control", b"private, no-cache")]
-        if _matches(scope, ident):
-            return 304, headers, b""
-        body = render(lists, user_id, query, ident)
-        headers += [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-        ]
-        return 200, headers, body
+        if not query.beyond_lists:
+            ident = recommendation_id(lists.model.model_id, user_id, query)
+            if _matches(scope, ident) and user_id in lists.by_graph[_graph(lists, query)]:
+                return _unchanged(ident)
+            body = render(lists, user_id, query, ident)
+            if body is not None:
+                return _whole(ident, body)
+        return await self._demanded(scope, project_id, lists, user_id, query)
+
+    async def _demanded(
+        self, scope: Scope, project_id: UUID, lists: Lists, user_id: str, query: Query
+    ) -> Answer:
+        try:
+            (found,) = await run_in_threadpool(
+                self._on_demand.for_users, project_id, lists, [user_id], query
+            )
+        except DATABASE_AWAY as error:
+            raise UnavailableError("Postgres") from error
+        if _matches(scope, found.recommendation_id):
+            return _unchanged(found.recommendation_id)
+        return _whole(found.recommendation_id, written(lists, found))
 
     async def _lists(self, project_id: UUID, dataset_id: UUID, model_id: UUID | None) -> Lists:
         model = await self._model(project_id, dataset_id, model_id)
@@ -90,23 +102,44 @@ class Hot:
             raise UnavailableError("Postgres") from error
 
 
-def render(lists: Lists, user_id: str, query: Query, ident: str) -> bytes:
-    """Return the answer's bytes: a head, a slice of the list file, a tail."""
+def render(lists: Lists, user_id: str, query: Query, ident: str) -> bytes | None:
+    """Return the answer's bytes: a head, a slice of the list file, a tail; None without a list."""
     model = lists.model
-    graph = lists.by_graph[query.graph or model.default_graph]
+    graph = lists.by_graph[_graph(lists, query)]
     items = graph.fragment(user_id, query.k, explain=query.explain)
-    strategy, fallback = "model", "null"
     if items is None:
-        items = graph.popular(query.k, explain=query.explain)
-        strategy, fallback = "popular", '"popular"'
-    head = _HEAD % (ident, model.model_id, model.dataset_version, strategy, fallback)
+        return None
+    head = _HEAD % (ident, model.model_id, model.dataset_version, "model", "null")
     return head.encode() + items + b"]}"
 
 
-def recommendation_id(model_id: UUID, user_id: str, query: Query) -> str:
-    """Return 128 bits over model, user and query, as base64url: the same as long as the answer."""
-    asked = f"{query.k} {query.explain} {query.graph} {model_id} ".encode() + user_id.encode()
-    return base64.urlsafe_b64encode(blake2b(asked, digest_size=16).digest()).decode().rstrip("=")
+def written(lists: Lists, found: List) -> bytes:
+    """Return the bytes of an answer that was made on demand."""
+    fallback = "null" if found.fallback is None else f'"{found.fallback}"'
+    model, ident = lists.model, found.recommendation_id
+    head = _HEAD % (ident, model.model_id, model.dataset_version, found.strategy, fallback)
+    return head.encode() + found.items + b"]}"
+
+
+def _graph(lists: Lists, query: Query) -> str:
+    return query.graph or lists.model.default_graph
+
+
+def _unchanged(ident: str) -> Answer:
+    return 304, _headers(ident), b""
+
+
+def _whole(ident: str, body: bytes) -> Answer:
+    headers = [
+        *_headers(ident),
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    return 200, headers, body
+
+
+def _headers(ident: str) -> list[tuple[bytes, bytes]]:
+    return [(b"etag", b'"%s"' % ident.encode()), (b"cache-control", b"private, no-cache")]
 
 
 def _dataset_id(segment: str) -> UUID:

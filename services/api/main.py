@@ -1,5 +1,8 @@
 """Puts the application together: what a request passes, from outside to the routes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp
 
@@ -11,7 +14,7 @@ from services.api.gate import BodyLimit, Gate
 from services.api.hot import Hot
 from services.api.idempotency import ReplayError
 from services.api.routes import ROUTERS
-from services.api.served import Pointers, Shelf
+from services.api.served import OnDemand, Pointers, Scorer, Shelf
 from services.shared.artifacts import ArtifactStore
 from services.shared.settings import settings
 
@@ -31,10 +34,13 @@ def create_routes() -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         separate_input_output_schemas=False,
+        lifespan=_lifespan,
     )
     app.state.keyring = Keyring()
     app.state.pointers = Pointers()
     app.state.shelf = Shelf(store)
+    app.state.scorer = Scorer()
+    app.state.on_demand = OnDemand(app.state.scorer)
     for router in ROUTERS:
         app.include_router(router)
     app.add_api_route("/docs", _docs, include_in_schema=False)
@@ -46,7 +52,7 @@ def create_routes() -> FastAPI:
 
 def wrap(app: FastAPI) -> ASGIApp:
     """Return the application with everything that stands before its routes."""
-    hot = Hot(app, app.state.pointers, app.state.shelf)
+    hot = Hot(app, app.state.pointers, app.state.shelf, app.state.on_demand)
     return Boundary(Gate(BodyLimit(hot), app.state.keyring))
 
 
@@ -56,6 +62,12 @@ def store() -> ArtifactStore:
     return ArtifactStore(
         settings().require("artifacts_url"), cache=spool / "artifacts" if spool else None
     )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    app.state.scorer.close()
 
 
 def _docs(request: Request) -> Response:

@@ -11,7 +11,7 @@ from services.llm_worker.limiter import StoppedError
 from services.llm_worker.retry import PASSING
 from services.llm_worker.snapshot import Texts
 from services.shared.errors import UnavailableError, WinnowError
-from services.shared.llm.protocol import EmbedReply, EmbedRequest
+from services.shared.llm.protocol import EMBEDDED_CHARS, EmbedReply, EmbedRequest
 from services.shared.log import get_logger
 from services.shared.settings import settings
 
@@ -19,9 +19,6 @@ log = get_logger(__name__)
 
 PER_CALL = 64
 """Texts of one call."""
-
-MAX_CHARS = 8_000
-"""Of a text that is sent: within OpenAI's 8,191 tokens whatever the script; encoders cut sooner."""
 
 AWAY_SECONDS = 15.0
 """Until the next try while the endpoint is away; the stage keeps its lease meanwhile."""
@@ -75,7 +72,7 @@ class Embedding:
 
     async def _ask(self, group: Sequence[Text]) -> EmbedReply:
         """Return the last reply, kept together with every attempt before it."""
-        texts = [text[:MAX_CHARS] for _, text in group]
+        texts = [text[:EMBEDDED_CHARS] for _, text in group]
         request = EmbedRequest(texts=texts, model=self._keeper.model)
         made: list[EmbedReply] = []
         for _ in range(UNPARSABLE_TRIES):

@@ -66,6 +66,16 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=1, le=65535)
+    scorer_host: str = Field(default="127.0.0.1", description="where the scorer listens")
+    scorer_port: int = Field(default=8070, ge=1, le=65535)
+    scorer_url: str = Field(
+        default="", description="where the api finds it: http://127.0.0.1:8070; empty: none"
+    )
+    scorer_key: SecretStr | None = Field(default=None, description="shared by api and scorer")
+    scorer_timeout_seconds: float = Field(default=2.0, gt=0, description="until lists stand in")
+    scorer_memory_bytes: int = Field(
+        default=2 * 2**30, gt=0, description="of the models that the scorer keeps at hand"
+    )
     llm: Endpoint = Endpoint()
     embedder: Endpoint = Endpoint()
     local_llm: LocalLlm = LocalLlm()

@@ -61,4 +61,5 @@ def test_it_lives_but_is_not_ready(get: object) -> None:
         "lists": "ok",
         "valkey": "away",
         "llm": "not configured",
+        "scorer": "not configured",
     }

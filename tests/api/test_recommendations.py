@@ -108,7 +108,9 @@ def test_a_strange_user_id_finds_its_own_list(tenant: Tenant, served: tuple[str,
         {"k": "1e2"},
         {"graph": "other"},
         {"explain": "maybe"},
-        {"exclude_seen": "false"},
+        {"exclude_seen": "no"},
+        {"fresh": "yes"},
+        {"include_new_items": "1"},
         {"model": "x"},
         {"filter": "x"},
         {"k": ""},
@@ -239,7 +241,13 @@ def test_health_names_each_dependency(api: Api) -> None:
     assert ready.status_code == 200
     assert ready.json() == {
         "status": "degraded",  # nothing listens on the LLM's port
-        "dependencies": {"postgres": "ok", "lists": "ok", "valkey": "ok", "llm": "away"},
+        "dependencies": {
+            "postgres": "ok",
+            "lists": "ok",
+            "valkey": "ok",
+            "llm": "away",
+            "scorer": "not configured",
+        },
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gzip
 import io
+import json
 import socket
 import sys
 from datetime import UTC, datetime, timedelta
@@ -160,6 +161,35 @@ def test_an_id_is_one_path_segment(identifier: str, encoded: str) -> None:
     with scripted(Answer(200, {"items": []})) as server, Client(server.url, "k") as client:
         client.recommendations("d", identifier, k=5, graph="raw")
     assert server.asked[0].path == f"/v1/datasets/d/recommendations/{encoded}?k=5&graph=raw"
+
+
+def test_wishes_beyond_the_published_list_go_along() -> None:
+    with scripted(Answer(200, {"items": []})) as server, Client(server.url, "k") as client:
+        client.recommendations(
+            "d", "u", filter="price<20", exclude_seen=False, fresh=True, include_new_items=True
+        )
+    wishes = "k=20&filter=price%3C20&exclude_seen=false&fresh=true&include_new_items=true"
+    assert server.asked[0].path == f"/v1/datasets/d/recommendations/u?{wishes}"
+
+
+def test_a_session_is_asked_about_again_after_a_refusal_and_its_body_is_whole() -> None:
+    answers = (Answer(503, {}, {"Retry-After": "0"}), Answer(200, {"items": [{"item_id": "x"}]}))
+    with scripted(*answers) as server, Client(server.url, "k") as client:
+        answer = client.recommend_session("d", items=["a/1"], text="sea", k=3, explain=True)
+    assert answer["items"] == [{"item_id": "x"}]
+    assert [one.path for one in server.asked] == ["/v1/datasets/d/recommendations:session"] * 2
+    body = {"items": ["a/1"], "text": "sea", "k": 3, "explain": True}
+    assert [json.loads(one.body) for one in server.asked] == [body] * 2
+
+
+def test_a_batch_gives_a_list_a_user_and_likeness_a_list() -> None:
+    rows = [{"user_id": "u", "items": []}]
+    answers = (Answer(200, {"recommendations": rows}), Answer(200, {"items": [{"item_id": "x"}]}))
+    with scripted(*answers) as server, Client(server.url, "k") as client:
+        assert client.recommend_batch("d", ["u"], k=2) == rows
+        assert client.similar("d", "a/1", by="semantic", k=4) == [{"item_id": "x"}]
+    assert json.loads(server.asked[0].body) == {"user_ids": ["u"], "k": 2}
+    assert server.asked[1].path == "/v1/datasets/d/items/a%2F1/similar?by=semantic&k=4"
 
 
 def test_the_key_goes_along() -> None:

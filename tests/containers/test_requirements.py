@@ -14,7 +14,7 @@ CHOSEN_BY_NAME = {
     "api": {"httptools", "uvloop", "redis"},  # uvicorn's, where they are; the broker's driver
     "local_llm": {"httptools", "uvloop"},
     "llm_worker": {"psycopg", "redis"},  # SQLAlchemy and Celery load them as their URLs say
-    "trainer": {"psycopg", "redis"},
+    "trainer": {"psycopg", "redis", "httptools", "uvloop"},  # of the scorer as well
 }
 
 

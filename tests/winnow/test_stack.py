@@ -1,5 +1,6 @@
 """The process manager on a real Postgres and Valkey, with stand-ins for the services."""
 
+import json
 import os
 import signal
 import socket
@@ -27,7 +28,7 @@ from winnow.stack import Stack
 
 pytestmark = pytest.mark.stack
 
-NAMES = {"postgres", "valkey", "local_llm", "api", "api-worker", "llm_worker", "trainer"}
+NAMES = {"postgres", "valkey", "local_llm", "api", "api-worker", "llm_worker", "trainer", "scorer"}
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def wait_until_gone(pid: int, *, seconds: float = 5.0) -> None:
     assert not runs(pid)
 
 
-def test_up_starts_seven_processes_and_down_leaves_none_nor_their_children(stack: Stack) -> None:
+def test_up_starts_eight_processes_and_down_leaves_none_nor_their_children(stack: Stack) -> None:
     endpoints = stack.up()
     assert set(endpoints.pids) == NAMES
     assert httpx.get(endpoints.api_url, trust_env=False).status_code == 200
@@ -124,6 +125,23 @@ def test_a_later_up_starts_only_what_has_died(stack: Stack) -> None:
     assert second.pids["trainer"] != first.pids["trainer"]
     assert {**second.pids, "trainer": 0} == {**first.pids, "trainer": 0}
     assert not runs(orphan)
+
+
+def test_a_stack_of_an_earlier_release_gets_the_secrets_that_it_lacks(stack: Stack) -> None:
+    stack.home.create()
+    path = stack.home.folder / "secrets.json"
+    kept = {name: word for name, word in json.loads(path.read_text()).items() if name != "scorer"}
+    path.write_text(json.dumps(kept))
+    stack.home.create()
+    after = json.loads(path.read_text())
+    assert after.pop("scorer")
+    assert after == kept
+
+
+def test_a_scorer_of_the_callers_own_is_not_started_again(tmp_path: Path) -> None:
+    settings = {"WINNOW_SCORER_URL": "http://10.0.0.7:8070", "WINNOW_SCORER_KEY": "theirs"}
+    with Stack(tmp_path / "home", plan=stand_in_plan(), settings=settings) as stack:
+        assert {one.name for one in stack.status() if one.state == "running"} == NAMES - {"scorer"}
 
 
 def test_data_and_secrets_outlive_down(stack: Stack) -> None:

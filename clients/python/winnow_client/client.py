@@ -163,7 +163,7 @@ class Client:
 
     # what comes out
 
-    def recommendations(
+    def recommendations(  # noqa: PLR0913 - the query's parameters, all by keyword
         self,
         dataset_id: str,
         user_id: str,
@@ -172,10 +172,71 @@ class Client:
         graph: str | None = None,
         explain: bool = False,
         model: str | None = None,
+        filter: str | None = None,  # noqa: A002 - the API's name
+        exclude_seen: bool = True,
+        fresh: bool = False,
+        include_new_items: bool = False,
     ) -> Json:
-        """Return a user's top-K; graph: raw or denoised, the model's default where None."""
-        params = {"k": k, "graph": graph, "explain": "true" if explain else None, "model": model}
+        """Return a user's top-K; graph: raw or denoised, the model's default where None.
+
+        `filter` compares items' attributes: `category="sf" AND price<20`. `fresh` folds in what a
+        known user did since the training.
+        """
+        params = {
+            "k": k,
+            "graph": graph,
+            "explain": "true" if explain else None,
+            "model": model,
+            "filter": filter,
+            "exclude_seen": None if exclude_seen else "false",
+            "fresh": "true" if fresh else None,
+            "include_new_items": "true" if include_new_items else None,
+        }
         return self._get(f"{_dataset(dataset_id)}/recommendations/{segment(user_id)}", params)
+
+    def recommend_batch(self, dataset_id: str, user_ids: list[str], **wishes: object) -> list[Json]:
+        """Return the lists of up to 1,000 users, in their order.
+
+        Wishes: k, filter, exclude_seen, explain, fresh, include_new_items, model, graph.
+        """
+        path = f"{_dataset(dataset_id)}/recommendations:batch"
+        body = {"user_ids": user_ids, **wishes}
+        answer: Json = self._transport.call("POST", path, json=body, reads=True)
+        rows: list[Json] = answer["recommendations"]
+        return rows
+
+    def recommend_session(
+        self,
+        dataset_id: str,
+        *,
+        items: list[str] | None = None,
+        text: str | None = None,
+        **wishes: object,
+    ) -> Json:
+        """Return a top-K by items, a text or both, of which nothing is kept.
+
+        Wishes: k, filter, exclude_seen, explain, include_new_items, model, graph. Items of which
+        nothing is known come back in `unknown_items`.
+        """
+        body = {"items": items or [], "text": text, **wishes}
+        path = f"{_dataset(dataset_id)}/recommendations:session"
+        answer: Json = self._transport.call("POST", path, json=body, reads=True)
+        return answer
+
+    def similar(
+        self,
+        dataset_id: str,
+        item_id: str,
+        *,
+        by: str = "collaborative",
+        k: int = 10,
+        filter: str | None = None,  # noqa: A002 - the API's name
+    ) -> list[Json]:
+        """Return the items most like one; by: collaborative (who takes them) or semantic."""
+        path = f"{_dataset(dataset_id)}/items/{segment(item_id)}/similar"
+        answer = self._get(path, {"by": by, "k": k, "filter": filter})
+        rows: list[Json] = answer["items"]
+        return rows
 
     def verdicts(
         self, dataset_id: str, *, page_size: int = 1000, **filters: str | None

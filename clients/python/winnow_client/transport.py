@@ -57,12 +57,14 @@ class Transport:
         headers: dict[str, str] | None = None,
         body: Body | None = None,
         replayable: bool = True,
+        reads: bool = False,
     ) -> Any:  # noqa: ANN401 - whatever JSON the API answers
-        """Return the decoded JSON answer, None where it is empty.
+        """Return the decoded JSON answer, None where it is empty; `reads`: a POST changes nothing.
 
         Raises ApiError for a 4xx/5xx answer and ConnectionFailedError where none came.
         """
-        safe = replayable and (method in IDEMPOTENT or "Idempotency-Key" in (headers or {}))
+        repeatable = reads or method in IDEMPOTENT or "Idempotency-Key" in (headers or {})
+        safe = replayable and repeatable
         attempts = self._retry.attempts if safe else 1
 
         def build() -> httpx.Request:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.api.schemas.health import Live, Ready
-from services.api.served import Shelf
+from services.api.served import Scorer, Shelf
 from services.api.strict import StrictRoute
 from services.shared.db.session import unit_of_work
 from services.shared.settings import settings
@@ -29,14 +29,17 @@ def live() -> Live:
 def ready(request: Request) -> Response:
     """Say whether requests can be served: Postgres must answer and every list have a sound file.
 
-    A refused list with an older one in its place, Valkey or the LLM away: degraded, and ready.
+    A refused list with an older one in its place, Valkey, the LLM or the scorer away: degraded,
+    and ready.
     """
     shelf: Shelf = request.app.state.shelf
+    scorer: Scorer = request.app.state.scorer
     found = {
         "postgres": _postgres(),
         "lists": shelf.health(),
         "valkey": _valkey(),
         "llm": _llm(),
+        "scorer": scorer.health(),
     }
     status: Literal["ok", "degraded", "unavailable"] = "ok"
     if any(word != "ok" for word in found.values()):

@@ -18,5 +18,5 @@ class Ready(Answer):
 
     status: Literal["ok", "degraded", "unavailable"] = Field(examples=["ok"])
     dependencies: dict[str, str] = Field(
-        examples=[{"postgres": "ok", "lists": "ok", "valkey": "ok", "llm": "ok"}]
+        examples=[{"postgres": "ok", "lists": "ok", "valkey": "ok", "llm": "ok", "scorer": "ok"}]
     )

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from services.shared.errors import InvalidError
+from services.shared.scoring import Graph
 from services.shared.settings import settings
 
 DEFAULT_K = 20
+KNOWN = frozenset(
+    {"k", "explain", "exclude_seen", "filter", "fresh", "include_new_items", "graph", "model"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,8 +22,19 @@ class Query:
 
     k: int = DEFAULT_K
     explain: bool = False
-    graph: str | None = None
+    graph: Graph | None = None
     model_id: UUID | None = None
+    exclude_seen: bool = True
+    filter: str | None = None
+    fresh: bool = False
+    include_new_items: bool = False
+
+    @property
+    def beyond_lists(self) -> bool:
+        """Say whether published lists cannot answer it, whoever asks."""
+        return (
+            self.filter is not None or self.fresh or self.include_new_items or not self.exclude_seen
+        )
 
 
 def read_query(raw: bytes) -> Query:
@@ -27,20 +43,22 @@ def read_query(raw: bytes) -> Query:
         given = dict(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict"))
     except ValueError:
         raise InvalidError("The query is no UTF-8.", pointer="/query") from None
-    unknown = sorted(set(given) - {"k", "explain", "exclude_seen", "graph", "model"})
+    unknown = sorted(set(given) - KNOWN)
     if unknown:
         raise InvalidError(
             f"Unknown query parameter: {', '.join(unknown)}.",
             pointer=f"/query/{unknown[0]}",
             code="UNKNOWN_PARAMETER",
         )
-    if _boolean(given, "exclude_seen", default=True) is False:
-        raise _wrong("exclude_seen", "is true or left out: lists hold unseen items only")
     return Query(
         k=_k(given),
         explain=_boolean(given, "explain", default=False),
         graph=_graph(given),
         model_id=_model_id(given),
+        exclude_seen=_boolean(given, "exclude_seen", default=True),
+        filter=given.get("filter"),
+        fresh=_boolean(given, "fresh", default=False),
+        include_new_items=_boolean(given, "include_new_items", default=False),
     )
 
 
@@ -61,11 +79,11 @@ def _boolean(given: Mapping[str, str], name: str, *, default: bool) -> bool:
     return text == "true"
 
 
-def _graph(given: Mapping[str, str]) -> str | None:
+def _graph(given: Mapping[str, str]) -> Graph | None:
     graph = given.get("graph")
     if graph not in {None, "raw", "denoised"}:
         raise _wrong("graph", "is raw or denoised")
-    return graph
+    return cast("Graph | None", graph)
 
 
 def _model_id(given: Mapping[str, str]) -> UUID | None:

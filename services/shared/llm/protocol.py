@@ -8,6 +8,10 @@ from services.shared.canonical import Json
 from services.shared.llm.budget import Tokens
 from services.shared.llm.prompts import Message
 
+EMBEDDED_CHARS = 8_000
+"""Of a text that is embedded: within OpenAI's 8,191 tokens whatever the script; encoders cut
+sooner. Whoever embeds cuts alike: a text has one vector."""
+
 CallStatus = Literal[
     "ok", "unparsable", "rate_limited", "server_error", "refused", "timeout", "connection"
 ]

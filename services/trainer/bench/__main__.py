@@ -1,4 +1,4 @@
-"""python -m services.trainer.bench peers | bookshop: tables from files."""
+"""python -m services.trainer.bench peers | bookshop | coldstart: tables from files."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import torch
 
 from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
-from services.trainer.bench import ials, peers, published, report
+from services.trainer.bench import coldstart, ials, peers, published, report
 from services.trainer.bench.peer_tables import tables
 
 INCOMPLETE = 3
@@ -61,6 +61,21 @@ def bookshop_command(seeds: int, out: Path) -> None:
     rows = shops.run(out, seeds=range(seeds))
     print(report.markdown(rows))
     print(f"{out / report.MARKDOWN}, {report.CSV}, {report.JSON}")
+
+
+@main.command("coldstart")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/bench-coldstart"),
+    show_default=True,
+    help="keeps the texts' vectors",
+)
+def coldstart_command(data: Path, seed: int, out: Path) -> None:
+    """Fold-in and texts for users and items that were not trained, on a published split."""
+    print(coldstart.table(*coldstart.run(data, out, seed=seed)))
 
 
 if __name__ == "__main__":

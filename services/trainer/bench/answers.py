@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import torch
@@ -18,6 +19,18 @@ from services.trainer.bench.shop import Shop
 Answers = dict[str, torch.Tensor]
 
 
+class Profiles(Protocol):
+    """Texts by index."""
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Return the users' (U,)."""
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Return the items' (I,)."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """An endpoint with a memory on disk; `names` tell what answers there."""
@@ -26,13 +39,13 @@ class Asked:
     names: dict[str, str]
     folder: Path
 
-    async def vectors(self, shop: Shop) -> Embeddings:
+    async def vectors(self, texts: Profiles) -> Embeddings:
         """Return both sides' text vectors: (U, d_llm), (I, d_llm)."""
-        key = content_hash({"texts": [shop.users, shop.items], "encoder": self.names["encoder"]})
+        key = content_hash({"texts": [texts.users, texts.items], "encoder": self.names["encoder"]})
         kept = self._kept(key)
         if kept is None:
-            kept = {"users": await embed(self.client, shop.users)}
-            kept["items"] = await embed(self.client, shop.items)
+            kept = {"users": await embed(self.client, texts.users)}
+            kept["items"] = await embed(self.client, texts.items)
             self._keep(key, kept)
         return Embeddings(kept["users"], kept["items"])
 

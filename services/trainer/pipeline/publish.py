@@ -1,4 +1,4 @@
-"""publish: vectors, lists and the card of both graphs in one folder, then the model's row."""
+"""publish: vectors, lists, maps and the card of both graphs in one folder, then the model's row."""
 
 import json
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from services.shared.db.repos import candidates, models, usage
 from services.shared.llm.budget import DEFAULT_PRICES, Tokens
 from services.shared.settings import settings
 from services.shared.stages import StageName
-from services.trainer import lists, training, vectors
+from services.trainer import lists, newcomers, training, vectors
 from services.trainer.context import Context, Result
+from services.trainer.pipeline.align import TEXTS
 from services.trainer.pipeline.evaluate import DENOISED, EVALUATION, RAW
 from services.trainer.snapshot import files
 from services.trainer.snapshot.files import Snapshot
@@ -41,11 +42,19 @@ def run(context: Context) -> Result:
     evaluation = json.loads((context.folder(StageName.EVALUATE) / EVALUATION).read_bytes())
     model = _Model(_pinned_version(context), evaluation["default_graph"], {})
     model.card.update(_card(context, model, evaluation))
+    texts, cold = _texts(context), {}
     with context.writing(f"models/{context.run.id}") as draft:
+        newcomers.write_ids(draft.folder, snapshot)
+        if texts is not None:
+            newcomers.write_texts(draft.folder, texts)
         for done, (graph, stage) in enumerate(TRAINED_BY.items()):
             trained = vectors.load(context.folder(stage) / training.MODEL)
             _write(draft.folder, graph, trained, snapshot)
+            fitted = newcomers.fit(trained, snapshot.split.train, texts)
+            newcomers.write_maps(draft.folder, graph, fitted)
+            cold[graph] = newcomers.figures(fitted)
             context.progress(done + 1, total=len(TRAINED_BY))
+        model.card["cold"] = cold
         (draft.folder / CARD).write_text(json.dumps(model.card), encoding="utf-8")
     figures: dict[str, Any] = {
         "default_graph": model.default_graph,
@@ -77,6 +86,13 @@ def _write(folder: Path, graph: str, trained: Embeddings, snapshot: Snapshot) ->
         length=length,
         popular=lists.popular(seen, item_ids=ids, length=length),
     )
+
+
+def _texts(context: Context) -> Embeddings | None:
+    """Return both sides' text vectors as the alignment read them; None where there were none."""
+    if StageName.ALIGN.value not in context.run.artifacts:
+        return None
+    return vectors.load(context.folder(StageName.ALIGN) / TEXTS)
 
 
 def _pinned_version(context: Context) -> int:

@@ -67,7 +67,10 @@ def _distinct(column: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Column
     return func.count(distinct(column))
 
 
+def holding(clauses: Sequence[Comparison]) -> list[ColumnElement[bool]]:
+    """Return `positive` as conditions; a missing value satisfies none, as in the snapshot."""
+    return [OPERATORS[one.operator](COLUMNS[one.field], one.operand) for one in clauses]
+
+
 def _positive(dataset_id: UUID, clauses: Sequence[Comparison]) -> list[ColumnElement[bool]]:
-    """Return the conditions; a missing value satisfies none, as in the snapshot."""
-    held = [OPERATORS[one.operator](COLUMNS[one.field], one.operand) for one in clauses]
-    return [Interaction.dataset_id == dataset_id, *held]
+    return [Interaction.dataset_id == dataset_id, *holding(clauses)]
