@@ -72,7 +72,7 @@ def _statuses(path: str, method: str, operation: Json) -> list[int]:
         found.append(409)
     if "requestBody" in operation:
         found += [413, 415]
-    if path.endswith((RECOMMENDATIONS, "/noise-report")):
+    if path.endswith((RECOMMENDATIONS, "/similar", "/noise-report")):
         found.append(409)
     return sorted(set(found))
 

@@ -137,6 +137,34 @@ def test_a_list_that_the_caller_has_is_not_sent_again(raw: httpx.Client, undistu
     assert raw.get(path, params={"k": 3}).headers["ETag"] != first.headers["ETag"]
 
 
+def test_newcomers_are_served_by_the_scorer_and_lists_serve_on_without_it(
+    client: Client, house: House, undisturbed: Way, shop: Shop
+) -> None:
+    dataset = undisturbed.filled.dataset_id
+    books = sorted(_bought(shop, READER))
+    folded = client.recommend_session(dataset, items=books[:5], k=10, explain=True)
+    assert (folded["strategy"], folded["unknown_items"]) == ("fold_in", [])
+    assert not {item["item_id"] for item in folded["items"]} & set(books[:5])
+    eventually(
+        lambda: client.recommend_session(dataset, text="Slow sea stories.")["strategy"] == "text",
+        what="the embedder's vector",
+    )
+    like = client.similar(dataset, books[0], by="semantic", k=3)
+    assert len(like) == 3
+    before = client.recommendations(dataset, READER)
+    house.kill("scorer")
+    try:
+        assert client.recommendations(dataset, READER) == before
+        lonely = client.recommend_session(dataset, items=books[:5], k=10)
+        assert (lonely["strategy"], lonely["fallback"]) == ("popular", "popular")
+    finally:
+        house.stack.up()
+    eventually(
+        lambda: client.recommend_session(dataset, items=books[:5])["strategy"] == "fold_in",
+        what="the scorer's return",
+    )
+
+
 def test_flagged_pairs_carry_the_reasons_of_both_views(client: Client, undisturbed: Way) -> None:
     dataset = undisturbed.filled.dataset_id
     flagged = [row for row in client.verdicts(dataset, verdict="noise") if row["edge"]]

@@ -23,6 +23,39 @@ def test_comparisons_are_read(expression: str, meaning: list[Comparison]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("expression", "meaning"),
+    [
+        ("price<20", [Comparison("price", "<", 20.0)]),
+        ('Größe_2 = "XL"', [Comparison("Größe_2", "=", "XL")]),
+        ('"shelf mark" != "B 12"', [Comparison("shelf mark", "!=", "B 12")]),
+        (
+            '"say \\"AND\\"" = "a AND b" AND x>=-1.5',
+            [Comparison('say "AND"', "=", "a AND b"), Comparison("x", ">=", -1.5)],
+        ),
+    ],
+)
+def test_without_fields_any_name_is_one(expression: str, meaning: list[Comparison]) -> None:
+    assert list(parse(expression, None)) == meaning
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("", "expected a comparison at the end"),
+        ("price<20 AND ", "expected a comparison at the end"),
+        ("2price<3", "expected a comparison at '2price<3'"),
+        ('name>"a"', "a text, as name is compared with, knows = and != only"),
+        ('"" = 3', "expected a comparison"),
+        ("a=1 or b=2", "expected AND at 'or b=2'"),
+    ],
+)
+def test_what_a_filter_cannot_say_is_shown_where_it_stands(expression: str, fault: str) -> None:
+    with pytest.raises(InvalidError, match=fault) as raised:
+        parse(expression, None, pointer="/query/filter")
+    assert raised.value.pointer == "/query/filter"
+
+
+@pytest.mark.parametrize(
     ("expression", "fault"),
     [
         ("", "expected a comparison"),

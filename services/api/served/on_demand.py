@@ -68,27 +68,15 @@ class OnDemand:
         is away and no published list can keep what is asked.
         """
         clauses = self._clauses(project_id, lists, query, pointer)
-        graph = _graph(lists, query)
-        found: dict[int, List] = {}
-        if not query.beyond_lists:
-            for at, user_id in enumerate(user_ids):
-                plain = published(lists, user_id, query)
-                if plain is not None:
-                    found[at] = plain
-        left = [at for at in range(len(user_ids)) if at not in found]
-        questions = [Question(user_id=user_ids[at]) for at in left]
-        told = self._told(project_id, lists, query, questions)
-        for place, at in enumerate(left):
-            who = f"u {user_ids[at]}"
-            if told is not None:
-                found[at] = _written(lists, query, who, told[place])
-                continue
-            own = graph.fragment(user_ids[at], graph.length, explain=query.explain)
-            items = self._stand_in(project_id, lists, query, clauses, own)
-            strategy: Strategy = "popular" if own is None else "model"
-            fallback: Fallback = "popular" if own is None else "list"
-            found[at] = _listed(lists, query, who, strategy, fallback, items)
-        return [found[at] for at in range(len(user_ids))]
+        plain = {} if query.beyond_lists else _published(lists, user_ids, query)
+        left = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in plain]
+        told = self._told(project_id, lists, query, [Question(user_id=one) for one in left])
+        if told is None:
+            rest = {one: self._for_away(project_id, lists, one, query, clauses) for one in left}
+        else:
+            said = zip(left, told, strict=True)
+            rest = {one: _written(lists, query, f"u {one}", answer) for one, answer in said}
+        return [plain.get(user_id) or rest[user_id] for user_id in user_ids]
 
     def for_session(self, project_id: UUID, lists: Lists, question: Question, query: Query) -> List:
         """Return a list for somebody who is nobody's user.
@@ -160,6 +148,24 @@ class OnDemand:
                 raise  # published lists hold unseen items only
             return None
 
+    def _for_away(
+        self,
+        project_id: UUID,
+        lists: Lists,
+        user_id: str,
+        query: Query,
+        clauses: Sequence[Comparison],
+    ) -> List:
+        """Return what published lists have for a user, while the scorer is away."""
+        if not clauses:
+            return _as_published(lists, user_id, query)
+        graph = _graph(lists, query)
+        own = graph.fragment(user_id, graph.length, explain=query.explain)
+        items = self._stand_in(project_id, lists, query, clauses, own)
+        if own is None:
+            return _listed(lists, query, f"u {user_id}", "popular", "popular", items)
+        return _listed(lists, query, f"u {user_id}", "model", "list", items)
+
     def _stand_in(
         self,
         project_id: UUID,
@@ -183,16 +189,31 @@ class OnDemand:
         return [{**item, "rank": rank} for rank, item in enumerate(items[: query.k], 1)]
 
 
-def published(lists: Lists, user_id: str, query: Query) -> List | None:
-    """Return the user's published list; None where the model does not know the user."""
-    fragment = _graph(lists, query).fragment(user_id, query.k, explain=query.explain)
-    if fragment is None:
-        return None
+def _published(lists: Lists, user_ids: Sequence[str], query: Query) -> dict[str, List]:
+    """Return the published lists of those whom the model knows."""
+    graph, model_id = _graph(lists, query), lists.model.model_id
+    slices = ((one, graph.fragment(one, query.k, explain=query.explain)) for one in user_ids)
+    return {
+        one: List(
+            recommendation_id=recommendation_id(model_id, one, query),
+            strategy="model",
+            fallback=None,
+            items=items,
+        )
+        for one, items in slices
+        if items is not None
+    }
+
+
+def _as_published(lists: Lists, user_id: str, query: Query) -> List:
+    """Return what the lists have for the user, as it lies there: the user's own, or the popular."""
+    graph = _graph(lists, query)
+    own = graph.fragment(user_id, query.k, explain=query.explain)
     return List(
         recommendation_id=recommendation_id(lists.model.model_id, user_id, query),
-        strategy="model",
-        fallback=None,
-        items=fragment,
+        strategy="popular" if own is None else "model",
+        fallback="popular" if own is None else "list",
+        items=graph.popular(query.k, explain=query.explain) if own is None else own,
     )
 
 
