@@ -24,6 +24,7 @@ PASSWORDS = (
     "POSTGRES_INGEST_PASSWORD",
     "VALKEY_PASSWORD",
     "WINNOW_OPERATOR_KEY",
+    "WINNOW_SCORER_KEY",
 )
 """Hexadecimal, since they stand in URLs, in a configuration file and behind a dollar sign."""
 

@@ -33,6 +33,7 @@ COMPOSE = {
     "API_WORKER_MEMORY": ("4g", "its parser alone may take WINNOW_LIMITS__PARSE_MEMORY_BYTES"),
     "LLM_WORKER_MEMORY": ("2g", ""),
     "TRAINER_MEMORY": ("8g", ""),
+    "SCORER_MEMORY": ("4g", "WINNOW_SCORER_MEMORY_BYTES of models, and what requests need"),
     "LOCAL_LLM_MEMORY": ("2g", ""),
 }
 """Name: default and meaning; None for a secret, which has no default."""

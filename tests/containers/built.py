@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -126,11 +127,26 @@ def confinement(writable: list[Path]) -> list[str]:
     if os.geteuid() != 0:
         return []  # no root is no root: the folders have lost their w
     user = ["unshare", "--user", "--map-user=10001", "--map-group=10001", "--"]
-    mounts = ["unshare", "--mount", "--", "sh", "-c", CONFINE, "sh", *map(str, writable), "--"]
-    for prefix in ([*mounts, *user], user):
-        if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
-            return prefix
+    if _works("mount"):
+        mounts = ["sh", "-c", CONFINE, "sh", *map(str, writable), "--"]
+        return ["unshare", "--mount", "--", *mounts, *user]
+    if _works("user"):
+        return user
     pytest.skip("root, and neither a mount nor a user namespace: nothing here can be read-only")
+
+
+@lru_cache
+def _works(kind: str) -> bool:
+    remount = ["mount", "-o", "remount,bind,ro", "/"] if kind == "mount" else ["true"]
+    try:
+        done = subprocess.run(
+            ["unshare", f"--{kind}", "--", *remount],  # noqa: S607 - wherever util-linux lies
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
 
 
 def _copy(rest: str, root: Path, roots: Mapping[str, Path]) -> None:

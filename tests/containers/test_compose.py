@@ -20,6 +20,8 @@ IN_PLAN = {"migrate": "migrations", "trainer-gpu": "trainer"}
 SET_BY_THE_IMAGE = {
     "WINNOW_API_HOST",  # a container listens on all of its own addresses
     "WINNOW_API_PORT",  # inside; API_PORT is the host's
+    "WINNOW_SCORER_HOST",
+    "WINNOW_SCORER_PORT",
     "WINNOW_LOCAL_LLM__HOST",
     "WINNOW_LOCAL_LLM__PORT",
     "WINNOW_ARTIFACTS_URL",  # where the volume is mounted
@@ -154,7 +156,7 @@ def test_only_the_api_is_published_and_by_default_on_loopback() -> None:
 def test_the_servers_and_whoever_need_not_leave_stay_inside() -> None:
     assert FILE["networks"]["inside"]["internal"] is True
     leaving = {name for name, service in SERVICES.items() if "outside" in service["networks"]}
-    assert leaving == {"api", "llm_worker"}
+    assert leaving == {"api", "llm_worker", "scorer"}
     assert all("inside" in service["networks"] for service in SERVICES.values())
 
 

@@ -1,11 +1,13 @@
 """An image asks for what its rooms import, and for nothing that they do not."""
 
 import sys
+from importlib import metadata
 
 import grimp
 import pytest
+from packaging.requirements import Requirement
 
-from scripts.locks import REQUIREMENTS, asked
+from scripts.locks import REQUIREMENTS, asked, pins
 from tests.containers.dockerfile import IMAGES, ROOT, ignored, stages
 
 APART = {"torch"}  # installed by a line of its own
@@ -14,7 +16,7 @@ CHOSEN_BY_NAME = {
     "api": {"httptools", "uvloop", "redis"},  # uvicorn's, where they are; the broker's driver
     "local_llm": {"httptools", "uvloop"},
     "llm_worker": {"psycopg", "redis"},  # SQLAlchemy and Celery load them as their URLs say
-    "trainer": {"psycopg", "redis"},
+    "trainer": {"psycopg", "redis", "httptools", "uvloop"},  # of the scorer as well
 }
 
 
@@ -55,3 +57,15 @@ def test_what_is_imported_of_ours_is_copied(graph: grimp.ImportGraph, name: str)
     allowed = (*sorted(rooms(name)), "services.shared")
     assert [one for one in sorted(ours - {"services"}) if not one.startswith(allowed)] == []
     assert [one for one in sorted(ours - {"services"}) if ignored(one.replace(".", "/"))] == []
+
+
+def test_torch_finds_all_that_it_needs_before_its_index_is_asked() -> None:
+    held = pins(REQUIREMENTS / "torch.lock")
+    wanted = [Requirement(line) for line in metadata.requires("torch") or []]
+    for one in wanted:
+        if one.name.startswith(("nvidia", "cuda", "triton")):
+            continue  # a GPU's: they come from the index that has the torch for it
+        if one.marker is None or one.marker.evaluate({"extra": ""}):
+            name = one.name.replace("_", "-")
+            assert held.get(name), f"torch.in lacks {name}"
+            assert all(one.specifier.contains(version) for version in held[name])

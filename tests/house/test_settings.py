@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pydantic import BaseModel
 
 from services.shared.settings import Settings
@@ -17,6 +18,18 @@ def test_the_example_lists_every_setting_as_it_is() -> None:
         [sys.executable, "scripts/env_example.py", "--check"], cwd=ROOT, check=False
     )
     assert done.returncode == 0, "python scripts/env_example.py > .env.example"
+
+
+def test_a_line_of_the_example_that_nobody_filled_in_counts_as_unset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = Settings()
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    empty = [line[:-1] for line in lines if line.startswith("WINNOW_") and line.endswith("=")]
+    assert len(empty) >= 15
+    for name in empty:
+        monkeypatch.setenv(name, "")
+    assert Settings() == before
 
 
 def test_no_secret_has_a_default() -> None:
