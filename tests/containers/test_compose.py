@@ -27,6 +27,7 @@ SET_BY_THE_IMAGE = {
     "WINNOW_ARTIFACTS_URL",  # where the volume is mounted
     "WINNOW_SPOOL_DIR",
     "WINNOW_PULSE_FILE",
+    "WINNOW_METRICS_HOST",
 }
 LEFT_OUT = {"WINNOW_LOCAL_LLM__ENCODER_PATH"}  # the image brings the weights
 
