@@ -188,6 +188,18 @@ def test_a_scorer_that_makes_no_sense_is_as_good_as_none(world: World, name: str
     assert (body["strategy"], body["fallback"]) == ("popular", "popular")
 
 
+@pytest.mark.parametrize(("status", "counted"), [(503, 0), (409, 0), (422, 0), (500, 3), (401, 3)])
+def test_only_troubles_of_its_own_make_the_api_leave_the_scorer_alone(
+    world: World, status: int, counted: int
+) -> None:
+    head = f"HTTP/1.1 {status} Said\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}"
+    reply = lambda connection: connection.sendall(head.encode())  # noqa: E731 - one line
+    with _listening(reply) as port, _pointed_to(world, port):
+        for _ in range(3):
+            assert world.recommend("nobody in doubt", k=3).json()["strategy"] == "popular"
+        assert world.routes.state.on_demand._scorer._failures == counted
+
+
 def test_a_slow_scorer_is_not_waited_for(world: World) -> None:
     let_go = threading.Event()
     with (

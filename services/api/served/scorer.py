@@ -29,6 +29,9 @@ AT_ONCE = 16
 SECONDS_PER_QUESTION = 0.05
 """Of patience, for each user of a batch beyond the first."""
 
+BROKEN = {401, 500, 502, 504}
+"""Statuses of a scorer that has troubles of its own, whatever it is asked."""
+
 MAX_ANSWER = 128 * 2**20  # bytes: 1,000 lists of 1,000 items
 
 Said = TypeVar("Said", bound=BaseModel)
@@ -135,8 +138,8 @@ class Scorer:
 
     def _read(self, answer: httpx.Response, kind: type[Said]) -> Said:
         if answer.status_code != httpx.codes.OK:
-            # what it refuses it will refuse again, but it is there: only its own troubles count
-            if answer.is_server_error or answer.status_code == httpx.codes.UNAUTHORIZED:
+            # one model's damaged files, or a full house, are no reason to leave all others alone
+            if answer.status_code in BROKEN:
                 self._failed(f"HTTP {answer.status_code}")
             else:
                 self._answered()
