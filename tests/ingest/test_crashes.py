@@ -123,6 +123,22 @@ def test_an_upload_whose_commit_nobody_heard_of_keeps_its_file(
     assert len(shop.rows()) == 2
 
 
+def test_a_rehearsal_that_is_cut_short_is_done_anew(
+    shop: Shop, rows_in: Callable[[str], int]
+) -> None:
+    job, project = _sent(shop, rows_in, validate_only="true")
+    claimed = admit(job, project_id=project)
+    assert claimed is not None
+    performing._bring_in(claimed, lambda: None)
+    assert shop.job(str(job))["state"] == "running"
+    _lapse(project, job)
+    perform_import(job, project_id=project, stopping=threading.Event())
+    ended = shop.job(str(job))
+    assert (ended["state"], ended["result"]["accepted"]) == ("succeeded", 2)
+    assert shop.rows() == []
+    assert shop.http.get(shop.path).json()["version"] == 0
+
+
 def test_a_worker_that_lost_its_lease_publishes_nothing(
     shop: Shop, rows_in: Callable[[str], int]
 ) -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.api.ingest import csv_rows
+from services.api.ingest import csv_rows, json_rows
+from services.api.ingest.batch import Batch
 from services.api.ingest.columns import KINDS
 from services.api.ingest.lines import Lines
 from services.api.ingest.seen import Seen
@@ -121,6 +122,30 @@ def test_the_first_of_equal_events_is_kept_across_batches(
     outcome = files.parse((header + "".join(",".join(row) + "\n" for row in rows)).encode())
     assert [int(row[0]) for row in files.rows()] == wanted
     assert (outcome.accepted, outcome.duplicates) == (len(wanted), 300 - len(wanted))
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_long_texts_make_short_batches_and_change_nothing(
+    files: Files, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    texts = {n: "x" * (n % 90) for n in range(200)}
+    body = "id,text\n" + "".join(f"{n},{text}\n" for n, text in texts.items())
+    if form == "ndjson":
+        body = "".join(json.dumps({"id": n, "text": text}) + "\n" for n, text in texts.items())
+    files.parse(body.encode(), kind="users", format=form)
+    whole = files.rows()
+    module = {"csv": csv_rows, "ndjson": json_rows}[form]
+    made: list[Batch] = []
+
+    def make(columns: tuple[str, ...]) -> Batch:
+        made.append(Batch(columns))
+        return made[-1]
+
+    monkeypatch.setattr(module, "CHARS", 300)
+    monkeypatch.setattr(module, "Batch", make)
+    assert files.parse(body.encode(), kind="users", format=form).accepted == 200
+    assert files.rows() == whole
+    assert len(made) > 20
 
 
 def test_seen_agrees_with_a_set_on_random_numbers() -> None:

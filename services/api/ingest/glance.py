@@ -1,11 +1,13 @@
 """A first look at a Parquet upload, in the limited process: the api reads no footer itself."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from services.api.ingest import child, spool
 from services.api.ingest.plan import Bounds, Options, Plan
 from services.shared.errors import InvalidError, MalformedError, RetryLaterError, TooLargeError
 
+MEMORY = 3 << 29  # of address space: several uploads may be looked at at once
 REFUSALS = {kind.__name__: kind for kind in (InvalidError, MalformedError, TooLargeError)}
 
 
@@ -18,7 +20,7 @@ def glance(path: Path, *, kind: str, options: Options, bounds: Bounds) -> None:
         target=str(work),
         kind=kind,
         options=options,
-        bounds=bounds,
+        bounds=replace(bounds, memory_bytes=min(bounds.memory_bytes, MEMORY)),
         timezone=None,
         max_rejected=1,
         glance=True,

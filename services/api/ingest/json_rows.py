@@ -36,6 +36,7 @@ class JsonRows:
         columns = [name for name in self._kind.columns if not (self._texts and name == "text")]
         self._keys = [(name, picks.get(name, name)) for name in columns]
         self._known = {key for _, key in self._keys}
+        self._places = [(place, *pair) for place, pair in enumerate(self._keys)]
         told = ("text",) if self._texts else ()
         self.columns = (*columns, *told) + ((ATTRIBUTES,) if self._kind.open else ())
         self._refuse_unknown(names)
@@ -89,8 +90,11 @@ class JsonRows:
     def _row(self, found: object) -> Sequence[str | None]:
         if not isinstance(found, dict):
             raise InvalidError("The line is no JSON object.", code="MALFORMED_JSON")
-        values = [(name, found.get(key)) for name, key in self._keys]
-        row = [v if v is None or type(v) is str else _text(name, v) for name, v in values]
+        row: list[str | None] = [None] * len(self._keys)
+        for place, name, key in self._places:
+            if key in found:
+                value = found[key]
+                row[place] = value if value is None or type(value) is str else _text(name, value)
         if self._shape is not None:
             row = [None if value in self._shape.nothing else value for value in row]
             found = self._shape.tidy(found)
