@@ -29,7 +29,7 @@ def sweep() -> int:
     for message in overdue:
         broker.send(message)
     if overdue:
-        log.info("sweep.sent", messages=len(overdue))
+        log.info("sweep.sent", count=len(overdue))  # `messages` would be redacted
     return len(overdue)
 
 
