@@ -30,7 +30,7 @@ def sweep() -> int:
         broker.send(message)
     if overdue:
         metrics.SWEPT.inc(len(overdue))
-        log.info("sweep.sent", messages=len(overdue))
+        log.info("sweep.sent", count=len(overdue))  # `messages` would be redacted
     return len(overdue)
 
 
