@@ -7,7 +7,6 @@
 import base64
 import re
 from hashlib import blake2b
-from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.api.auth import CALLER, Caller
 from services.api.errors import DATABASE_AWAY, answer_to
-from services.api.schemas.base import check_id
+from services.api.schemas.base import id_of_segment
 from services.api.served import Lists, Pointers, Published, Shelf
 from services.api.served.pointers import model_of
 from services.api.served.query import Query, read_query
@@ -118,7 +117,7 @@ def _dataset_id(segment: str) -> UUID:
 
 def _user_id(segment: str) -> str:
     try:
-        return check_id(unquote_to_bytes(segment.encode("latin-1")).decode())
+        return id_of_segment(segment)
     except ValueError as error:
         raise InvalidError(f"user_id {error}.", pointer="/path/user_id") from None
 

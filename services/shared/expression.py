@@ -23,6 +23,9 @@ _CLAUSE = re.compile(
         (?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<number>-?\d+(?:\.\d+)?))\s*""",
     re.VERBOSE,
 )
+_BEGUN = re.compile(r"\s*[a-z_]+\s*(?P<operator>>=|<=|!=|=|>|<)?\s*")
+"""As much of a clause as says what should come next."""
+
 _AND = re.compile(r"AND\b")
 
 
@@ -45,14 +48,14 @@ def parse(expression: str, fields: Mapping[str, Kind] = FIELDS) -> tuple[Compari
     while True:
         match = _CLAUSE.match(expression, at)
         if match is None:
-            raise _wrong(expression, f"expected a comparison at {expression[at : at + 20]!r}")
+            raise _stuck(expression, at)
         clauses.append(_comparison(expression, match, fields))
         at = match.end()
         if at == len(expression):
             return tuple(clauses)
         joint = _AND.match(expression, at)
         if joint is None:
-            raise _wrong(expression, f"expected AND at {expression[at : at + 20]!r}")
+            raise _wrong(expression, f"expected AND {_place(expression, at)}")
         at = joint.end()
 
 
@@ -68,6 +71,24 @@ def _comparison(expression: str, match: re.Match[str], fields: Mapping[str, Kind
     if match["number"] is not None:
         return Comparison(field, operator, float(match["number"]))
     return Comparison(field, operator, re.sub(r"\\(.)", r"\1", match["text"]))
+
+
+def _stuck(expression: str, at: int) -> InvalidError:
+    """Return the error that shows how far the clause at `at` could be read."""
+    begun = _BEGUN.match(expression, at)
+    if begun is None:
+        return _wrong(expression, f"expected a comparison {_place(expression, at)}")
+    stop = begun.end()
+    if begun["operator"] is None:
+        wanted = "expected one of >=, <=, !=, =, >, <"
+    else:
+        wanted = "expected a number or a text in double quotes"
+    return _wrong(expression, f"{wanted} {_place(expression, stop)}")
+
+
+def _place(expression: str, at: int) -> str:
+    rest = expression[at : at + 20]
+    return f"at {rest!r}, character {at + 1}" if rest.strip() else "at its end"
 
 
 def _wrong(expression: str, what: str) -> InvalidError:

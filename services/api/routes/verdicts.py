@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from services.api.deps import LiveDataset, Reader, Unit
+from services.api.deps import LiveDataset, QueryId, Reader, Unit
 from services.api.paging import Paged, cut, place
 from services.api.schemas.verdicts import NoiseReport, VerdictAnswer, Verdicts
 from services.api.strict import StrictRoute
@@ -16,7 +16,6 @@ from services.shared.db.repos.verdict_pages import Filter
 
 router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["verdicts"], route_class=StrictRoute)
 RunId = Annotated[UUID | None, Query(description="by default the newest that succeeded")]
-Id = Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
 
 
 @router.get("/verdicts")
@@ -27,8 +26,8 @@ def list_verdicts(
     page: Paged,
     run: RunId = None,
     verdict: Literal["hard", "noise", "clean", "unsure"] | None = None,
-    user_id: Id = None,
-    item_id: Id = None,
+    user_id: QueryId = None,
+    item_id: QueryId = None,
 ) -> Verdicts:
     """List the run's verdicts with what both views said, by user and item id."""
     wanted = Filter(verdict=verdict, user_id=user_id, item_id=item_id)
