@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from importlib.resources import files
 
+from services.shared.llm.prompts import NO_TEXT
 from services.shared.scripts import foreign_share
 
 _WORD = re.compile(r"[a-zà-öø-ÿĀ-ɏ]{3,}")
@@ -34,8 +35,8 @@ def shared_words(left: str, right: Iterable[str], limit: int = 3) -> list[str]:
 
 
 def is_wordless(text: str) -> bool:
-    """Tell whether a text has no letter at all."""
-    return not any(char.isalpha() for char in text)
+    """Tell whether a text has no letter at all, or is the prompt's word for a missing one."""
+    return text == NO_TEXT or not any(char.isalpha() for char in text)
 
 
 def is_foreign(text: str) -> bool:

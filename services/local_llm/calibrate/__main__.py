@@ -67,6 +67,7 @@ def _terms(encoder: Encoder, centres: Centres, rated: list[Rated], others: list[
         rated=terms_of(encoder, centres, [(r.user, r.item) for r in rated]),
         fitted=np.array([r.fitted for r in rated]),
         said={view: [r.said[view] for r in rated if r.fitted] for view in ("user", "item")},
+        kinds=[r.kind for r in rated],
         here=terms_of(encoder, centres, shuffled([r for r in rated if r.fitted])),
         there=terms_of(encoder, centres, [(pair.user, pair.item) for pair in others]),
         truth=np.array([pair.true for pair in others]),

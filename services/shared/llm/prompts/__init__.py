@@ -15,6 +15,7 @@ from services.shared.llm.prompts.defaults import (
     template_from_row,
 )
 from services.shared.llm.prompts.render import (
+    NO_TEXT,
     ItemQuestion,
     Message,
     Question,
@@ -28,6 +29,7 @@ VERSION = SCHEMA_VERSION
 
 __all__ = [
     "DEFAULT_TEMPLATES",
+    "NO_TEXT",
     "PROMPT_NAMES",
     "RATE_ITEM_VIEW",
     "RATE_USER_VIEW",
