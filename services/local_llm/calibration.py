@@ -35,7 +35,7 @@ THRESHOLDS = {
         user=Cuts(low=0.049, high=0.132), item=Cuts(low=0.012, high=0.098), share=0.7
     ),
     "hashed-tfidf": Thresholds(
-        user=Cuts(low=0.036, high=0.089), item=Cuts(low=0.036, high=0.068), share=0.7
+        user=Cuts(low=0.039, high=0.089), item=Cuts(low=0.060, high=0.090), share=0.5
     ),
 }
 

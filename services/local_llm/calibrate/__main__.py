@@ -10,17 +10,14 @@ import torch
 from services.local_llm.calibrate.centres import derive_centres
 from services.local_llm.calibrate.claim import claim, print_claim
 from services.local_llm.calibrate.gold import (
-    Other,
-    Rated,
     Shop,
     load_gold,
     load_shop,
     other_pairs,
     sample,
-    shuffled,
 )
-from services.local_llm.calibrate.report import print_held_out, print_other, terms_of
-from services.local_llm.calibrate.thresholds import Found, derive_thresholds
+from services.local_llm.calibrate.report import print_held_out, print_other
+from services.local_llm.calibrate.thresholds import derive_thresholds, terms
 from services.local_llm.calibration import THRESHOLDS, Thresholds, load_centres, save_centres
 from services.local_llm.encoder import Encoder, load_encoder
 from services.local_llm.hashed import HashedTfIdf, document_frequencies, save_idf
@@ -44,7 +41,7 @@ def main(*, gold: Path, data: Path, other: Path, hashed: bool, write: bool) -> N
     centres = derive_centres(encoder, shop, [r.item.asked for r in rated if r.fitted])
     if write:
         click.echo(f"wrote {save_centres(encoder.name, centres)}")
-    found = _terms(encoder, centres, rated, other_pairs(other, 300))
+    found = terms(encoder, centres, rated, other_pairs(other, 300))
     thresholds = derive_thresholds(found)
     _print_difference(encoder, centres, thresholds)
     scores = found.rated.scores(thresholds.share)
@@ -60,19 +57,6 @@ def _fallback(shop: Shop, *, write: bool) -> Encoder:
     if write:
         click.echo(f"wrote {save_idf(idf)}")
     return HashedTfIdf(idf)
-
-
-def _terms(encoder: Encoder, centres: Centres, rated: list[Rated], others: list[Other]) -> Found:
-    return Found(
-        rated=terms_of(encoder, centres, [(r.user, r.item) for r in rated]),
-        fitted=np.array([r.fitted for r in rated]),
-        said={view: [r.said[view] for r in rated if r.fitted] for view in ("user", "item")},
-        kinds=[r.kind for r in rated],
-        here=terms_of(encoder, centres, shuffled([r for r in rated if r.fitted])),
-        there=terms_of(encoder, centres, [(pair.user, pair.item) for pair in others]),
-        truth=np.array([pair.true for pair in others]),
-        fitted_there=np.array([pair.fitted for pair in others]),
-    )
 
 
 def _print_difference(encoder: Encoder, centres: Centres, found: Thresholds) -> None:

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 import click
 import numpy as np
 
+from services.local_llm.calibrate.gold import Other, Rated, shuffled
 from services.local_llm.calibrate.measures import auc, matching_cuts, shared_cuts
-from services.local_llm.calibrate.report import Mask, Scores, Terms, both_levels
+from services.local_llm.calibrate.report import Mask, Scores, Terms, both_levels, terms_of
 from services.local_llm.calibration import Thresholds
+from services.local_llm.encoder import Encoder
+from services.local_llm.scores import Centres
 
 GRID = tuple(round(0.1 * step, 1) for step in range(11))
 
@@ -32,6 +35,20 @@ class Found:
     there: Terms  # another shop's pairs, true and shuffled
     truth: Mask
     fitted_there: Mask
+
+
+def terms(encoder: Encoder, centres: Centres, rated: list[Rated], others: list[Other]) -> Found:
+    """Return the terms of rated pairs, their shuffled ones, and another shop's pairs."""
+    return Found(
+        rated=terms_of(encoder, centres, [(r.user, r.item) for r in rated]),
+        fitted=np.array([r.fitted for r in rated]),
+        said={view: [r.said[view] for r in rated if r.fitted] for view in ("user", "item")},
+        kinds=[r.kind for r in rated],
+        here=terms_of(encoder, centres, shuffled([r for r in rated if r.fitted])),
+        there=terms_of(encoder, centres, [(pair.user, pair.item) for pair in others]),
+        truth=np.array([pair.true for pair in others]),
+        fitted_there=np.array([pair.fitted for pair in others]),
+    )
 
 
 def derive_thresholds(found: Found) -> Thresholds:
