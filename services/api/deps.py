@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
-from fastapi import Depends, Path, Request, Security
+from fastapi import Depends, Path, Query, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import BeforeValidator, StringConstraints
 from sqlalchemy.orm import Session
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from services.api import idempotency
 from services.api.auth import CALLER, Caller, Keyring, Role
 from services.api.idempotency import KeyHeader, Once
-from services.api.schemas.base import MAX_ID_BYTES, check_id
+from services.api.schemas.base import MAX_ID_BYTES, CallerId, id_of_segment
 from services.shared.db.repos import datasets
 from services.shared.db.repos.audit import Actor
 from services.shared.db.session import unit_of_work
@@ -98,10 +97,7 @@ Unit = Annotated[Session, Depends(get_session, scope="function")]
 
 def _unquoted(raw: object) -> object:
     """Return a path segment as the caller wrote it before percent-encoding."""
-    if not isinstance(raw, str):
-        return raw
-    text = unquote_to_bytes(raw.encode("latin-1")).decode()  # UnicodeDecodeError is a ValueError
-    return check_id(text)
+    return id_of_segment(raw) if isinstance(raw, str) else raw
 
 
 PathId = Annotated[
@@ -110,6 +106,7 @@ PathId = Annotated[
     StringConstraints(max_length=MAX_ID_BYTES),
     Path(description="the caller's own id, percent-encoded", examples=["u%2F42"]),
 ]
+QueryId = Annotated[CallerId | None, Query(description="the caller's own id", examples=["u/42"])]
 Uuid = Annotated[str, Path(examples=["01890a5d-ac96-774b-bcce-b302099a8057"])]
 
 

@@ -9,12 +9,14 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from services.shared import errors
 from services.shared.errors import Fault, WinnowError
+from services.shared.plain_words import plain
 
 log = structlog.get_logger(__name__)
 PROBLEM_JSON = "application/problem+json"
@@ -41,13 +43,6 @@ DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 KEY_HEADER = "`Authorization: Bearer wn_…`"
 MALFORMED_BY_PYDANTIC = frozenset({"json_invalid"})
-PLAINLY = {
-    "model_attributes_type": "must be a JSON object",
-    "model_type": "must be a JSON object",
-    "dict_type": "must be a JSON object",
-    "extra_forbidden": "there is no such field here; /docs lists the fields",
-}
-"""Sentences for callers in place of pydantic's, which speak of Python."""
 
 
 def status_of(error: WinnowError) -> int:
@@ -109,12 +104,20 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _database)
 
 
-def faults_of(found: Sequence[Mapping[str, Any]], *, index: int | None = None) -> list[Fault]:
-    """Return pydantic's errors as faults; a body's place is an RFC 6901 pointer into it."""
+def faults_of(
+    found: Sequence[Mapping[str, Any]],
+    *,
+    index: int | None = None,
+    model: type[BaseModel] | None = None,
+) -> list[Fault]:
+    """Return pydantic's errors as faults; a body's place is an RFC 6901 pointer into it.
+
+    `model` is what the body was read as: beside a field that it lacks, those it has are named.
+    """
     return [
         Fault(
             code=str(error["type"]).upper(),
-            detail=PLAINLY.get(str(error["type"]), str(error["msg"])),
+            detail=plain({**error, "loc": _within(error["loc"])}, model),
             pointer=_pointer(error["loc"]),
             index=index,
         )
@@ -127,14 +130,23 @@ def _domain(_request: Request, error: Exception) -> Response:
     return answer_to(error)
 
 
-def _validation(_request: Request, error: Exception) -> Response:
+def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
     found = error.errors()
-    faults = faults_of(found)
+    faults = faults_of(found, model=_body_of(request))
     if any(one["type"] in MALFORMED_BY_PYDANTIC for one in found):
         return problem(400, "MALFORMED", "The body is no JSON.", faults=faults)
     detail = "; ".join(f"{fault.pointer or 'body'}: {fault.detail}" for fault in faults[:3])
+    if len(faults) > 3:
+        detail += f"; and {len(faults) - 3} more"
     return problem(422, "INVALID", detail, faults=faults)
+
+
+def _body_of(request: Request) -> type[BaseModel] | None:
+    """Return the model that the request's route reads its body as; None for any other body."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    kind = None if field is None else field.field_info.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _http(_request: Request, error: Exception) -> Response:
@@ -157,10 +169,13 @@ def _bug(_request: Request, _error: Exception) -> Response:
 
 
 def _pointer(place: Sequence[int | str]) -> str:
-    steps = list(place)
-    if steps and steps[0] == "body":
-        steps = steps[1:]
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in _within(place))
+    return "".join(f"/{step}" for step in steps)
+
+
+def _within(place: Sequence[int | str]) -> Sequence[int | str]:
+    """Return a place without the word by which FastAPI says that it is in the body."""
+    return place[1:] if place and place[0] == "body" else place
 
 
 def _encodable(value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -6,7 +6,6 @@ no list can say, is answered on a thread: `served/on_demand.py`.
 """
 
 import re
-from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.api.auth import CALLER, Caller
 from services.api.errors import DATABASE_AWAY, answer_to
 from services.api.metrics import ANSWERED, RECOMMENDATIONS
-from services.api.schemas.base import check_id
+from services.api.schemas.base import id_of_segment
 from services.api.served import Lists, OnDemand, Pointers, Published, Shelf
 from services.api.served.on_demand import List, recommendation_id
 from services.api.served.pointers import model_of
@@ -156,7 +155,7 @@ def _dataset_id(segment: str) -> UUID:
 
 def _user_id(segment: str) -> str:
     try:
-        return check_id(unquote_to_bytes(segment.encode("latin-1")).decode())
+        return id_of_segment(segment)
     except ValueError as error:
         raise InvalidError(f"user_id {error}.", pointer="/path/user_id") from None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from fastapi import Request, Response
@@ -40,6 +41,10 @@ def _query_names(dependant: Dependant) -> set[str]:
 
 
 def _refuse_unknown(request: Request, known: set[str]) -> None:
+    try:
+        unquote_to_bytes(request.scope["query_string"]).decode()
+    except UnicodeDecodeError:
+        raise InvalidError("The query is no UTF-8.", pointer="/query") from None
     unknown = sorted(set(request.query_params) - known)
     if unknown:
         names = ", ".join(unknown)
@@ -63,12 +68,22 @@ def _parse(request: Request, body: bytes) -> object:
     try:
         parsed = orjson.loads(body)  # unlike json: no NaN, no lone surrogates, no bad UTF-8
     except orjson.JSONDecodeError as error:
-        raise MalformedError(f"The body is no JSON: {error}.") from None
+        raise MalformedError(f"The body is no JSON: {_why(body, error)}.") from None
     if is_too_deep(parsed):
         raise InvalidError(f"The body nests deeper than {MAX_DEPTH}.", code="TOO_DEEP", pointer="")
     if b"\\u0000" in body:
         _refuse_nul(parsed, "")
     return parsed
+
+
+def _why(body: bytes, error: orjson.JSONDecodeError) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError as fault:
+        return f"it is no UTF-8 at byte {fault.start}"
+    if "surrogate" in error.msg:
+        return f"half of a surrogate pair stands alone before character {error.pos}"
+    return f"{error.msg}: line {error.lineno} column {error.colno}"
 
 
 def _refuse_nul(value: object, pointer: str) -> None:

@@ -22,16 +22,21 @@ class Cuts:
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """The cuts of both views."""
+    """The cuts of both views, and the share of a shelf's likeness that the item view takes off."""
 
     user: Cuts
     item: Cuts
+    share: float
 
 
 # `python -m services.local_llm.calibrate` derives these again and prints the difference.
 THRESHOLDS = {
-    "minilm-l6": Thresholds(user=Cuts(low=0.049, high=0.132), item=Cuts(low=0.012, high=0.098)),
-    "hashed-tfidf": Thresholds(user=Cuts(low=0.036, high=0.089), item=Cuts(low=0.036, high=0.068)),
+    "minilm-l6": Thresholds(
+        user=Cuts(low=0.049, high=0.132), item=Cuts(low=0.012, high=0.098), share=0.7
+    ),
+    "hashed-tfidf": Thresholds(
+        user=Cuts(low=0.039, high=0.089), item=Cuts(low=0.060, high=0.090), share=0.5
+    ),
 }
 
 

@@ -1,4 +1,8 @@
-"""The rater: a label and an honest reason from the similarity of texts; not a language model."""
+"""The rater: a label and an honest reason from the similarity of texts; not a language model.
+
+It reads Latin script only. What it cannot read at all is Mid; what it has read in part may be High
+for what was read, and is never Low: the part that was not read may hold the reason.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,10 +13,12 @@ from services.local_llm.calibration import THRESHOLDS, Cuts, load_centres
 from services.local_llm.question import Question
 from services.local_llm.scores import Matrix, item_score, user_score
 from services.local_llm.words import is_foreign, is_wordless, shared_words
+from services.shared.scripts import FOREIGN_SHARE, foreign_share
 
 Label = Literal["High", "Mid", "Low"]
 LABELS: tuple[Label, ...] = ("High", "Mid", "Low")
 SIGNATURE = "Local rater (text similarity, no LLM): "
+UNREAD = "little likeness was found, but part of the texts is not in Latin script and was not read."
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,19 @@ class Rater:
         if reason is not None:
             return Answer("Mid", SIGNATURE + reason)
         score, cuts = self.score(question, vectors), self.cuts(question)
-        return Answer(label_of(score, cuts), SIGNATURE + _reason(question, score, cuts))
+        label = label_of(score, cuts)
+        if label == "Low" and is_read_in_part(question):
+            return Answer("Mid", SIGNATURE + UNREAD)
+        return Answer(label, SIGNATURE + _reason(question, score, cuts))
 
     def score(self, question: Question, vectors: Matrix) -> float:
-        """Return the score that the label is cut from; wordless liked items are left out."""
+        """Return the score that the label is cut from; liked items unread are left out."""
         item = vectors[-1]
         if question.view == "user":
             return user_score(self._centres, vectors[0], item)
-        worded = np.array([not is_wordless(text) for text in question.asked])
-        return item_score(self._centres, vectors[:-1][worded], item)
+        read = np.array([is_readable(text) for text in question.asked])
+        share = self._thresholds.share
+        return item_score(self._centres, vectors[:-1][read], item, share=share)
 
     def cuts(self, question: Question) -> Cuts:
         """Return the cuts of the question's view."""
@@ -59,15 +69,24 @@ def label_of(score: float, cuts: Cuts) -> Label:
 
 
 def why_unreadable(question: Question) -> str | None:
-    """Return why these texts get Mid unread: one side without a word, or in a foreign script."""
+    """Return why these texts get Mid unread: one side has nothing that can be read."""
     sides = ("the item's text", (question.item,)), (_side(question), question.asked)
     for name, texts in sides:
-        worded = [text for text in texts if not is_wordless(text)]
-        if not worded:
+        if all(is_wordless(text) for text in texts):
             return f"{name} has no words, so nothing can be said."
-        if any(is_foreign(text) for text in worded):
+        if not any(is_readable(text) for text in texts):
             return f"{name} is not in Latin script, which this encoder does not read."
     return None
+
+
+def is_readable(text: str) -> bool:
+    """Tell whether most of a text can be read: it has words, and they are in Latin script."""
+    return not is_wordless(text) and not is_foreign(text)
+
+
+def is_read_in_part(question: Question) -> bool:
+    """Tell whether any of the question's texts is, to a tenth or more, in another script."""
+    return any(foreign_share(text) >= FOREIGN_SHARE for text in question.texts)
 
 
 def _side(question: Question) -> str:

@@ -15,7 +15,6 @@ Vector = NDArray[np.float32]  # (d,)
 Matrix = NDArray[np.float32]  # (n, d)
 
 BETA = 20.0  # sharpness of the blend; 10 to 40 were within .01 AUC on the fitting half
-SHELF = 0.7  # share of the shelf's own likeness that is taken off the item view; 0 to 1 were tried
 NEAREST = 2  # how many of the liked items an item is held against
 
 
@@ -33,17 +32,22 @@ def user_score(centres: Centres, user: Vector, item: Vector) -> float:
     return float(centred(user[None], centres.user)[0] @ centred(item[None], centres.item)[0])
 
 
-def item_score(centres: Centres, liked: Matrix, item: Vector) -> float:
+def item_score(centres: Centres, liked: Matrix, item: Vector, *, share: float) -> float:
     """Return the mean cosine to the nearest liked items, less a share of the shelf's likeness.
 
     Taking off how alike the liked items are among themselves keeps one scale for narrow shelves
-    and wide ones, and for shops whose texts come from one mould. On the fitting half the AUC of
-    this view was .70 with none of it and .69 with all of it; more of it leaves fewer shuffled pairs
-    of an unseen shop High. A shelf of one item is taken to be as alike as the average shelf.
+    and wide ones, and for shops whose texts come from one mould; the calibrate command chooses
+    how much, for each encoder. A shelf of one item is taken to be as alike as the average shelf.
     """
+    nearness, likeness = shelf_terms(centres, liked, item)
+    return nearness - share * likeness
+
+
+def shelf_terms(centres: Centres, liked: Matrix, item: Vector) -> tuple[float, float]:
+    """Return the mean cosine to the nearest liked items, and how alike the liked items are."""
     shelf = centred(liked, centres.item)
     nearest = np.sort(shelf @ centred(item[None], centres.item)[0])[-NEAREST:]
-    return float(nearest.mean()) - SHELF * _likeness(shelf, centres.shelf_likeness)
+    return float(nearest.mean()), _likeness(shelf, centres.shelf_likeness)
 
 
 def centred(rows: Matrix, centres: Matrix) -> Matrix:

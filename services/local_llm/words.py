@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterable
 from importlib.resources import files
 
+from services.shared.llm.prompts import NO_TEXT
+from services.shared.scripts import foreign_share
+
 _WORD = re.compile(r"[a-zà-öø-ÿĀ-ɏ]{3,}")
-_LATIN_END, _LATIN_ADDITIONAL = 0x24F, range(0x1E00, 0x1F00)
 
 # function words, and the words every profile is written with
 _COMMON = frozenset((files("services.local_llm") / "data" / "common_words.txt").read_text().split())
@@ -33,17 +35,13 @@ def shared_words(left: str, right: Iterable[str], limit: int = 3) -> list[str]:
 
 
 def is_wordless(text: str) -> bool:
-    """Tell whether a text has no letter at all."""
-    return not any(char.isalpha() for char in text)
+    """Tell whether a text has no letter at all, or is the prompt's word for a missing one."""
+    return text == NO_TEXT or not any(char.isalpha() for char in text)
 
 
 def is_foreign(text: str) -> bool:
     """Tell whether most letters of a text are from another script than Latin."""
-    if text.isascii():
-        return False
-    letters = [ord(char) for char in text if char.isalpha()]
-    foreign = sum(code > _LATIN_END and code not in _LATIN_ADDITIONAL for code in letters)
-    return 2 * foreign > len(letters)
+    return foreign_share(text) > 0.5
 
 
 def _telling(word: str) -> bool:

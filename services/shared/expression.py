@@ -25,6 +25,9 @@ _CLAUSE = re.compile(
         (?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<number>-?\d+(?:\.\d+)?))\s*""",
     re.VERBOSE,
 )
+_BEGUN = re.compile(r'\s*(?:[^\W\d]\w*|"(?:[^"\\]|\\.)+")\s*(?P<operator>>=|<=|!=|=|>|<)?\s*')
+"""As much of a clause as says what should come next."""
+
 _AND = re.compile(r"AND\b")
 
 
@@ -64,7 +67,7 @@ def _clauses(expression: str, fields: Mapping[str, Kind] | None) -> Iterator[Com
     while True:
         match = _CLAUSE.match(expression, at)
         if match is None:
-            raise _UnreadableError(f"expected a comparison {_place(expression, at)}")
+            raise _stuck(expression, at)
         yield _comparison(match, fields)
         at = match.end()
         if at == len(expression):
@@ -73,10 +76,6 @@ def _clauses(expression: str, fields: Mapping[str, Kind] | None) -> Iterator[Com
         if joint is None:
             raise _UnreadableError(f"expected AND {_place(expression, at)}")
         at = joint.end()
-
-
-def _place(expression: str, at: int) -> str:
-    return f"at {expression[at : at + 20]!r}" if expression[at:].strip() else "at the end"
 
 
 def _comparison(match: re.Match[str], fields: Mapping[str, Kind] | None) -> Comparison:
@@ -100,3 +99,19 @@ def _knows(field: str, fields: Mapping[str, Kind] | None) -> str:
 
 def _plain(quoted: str) -> str:
     return re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _stuck(expression: str, at: int) -> _UnreadableError:
+    """Return the error that shows how far the clause at `at` could be read."""
+    begun = _BEGUN.match(expression, at)
+    if begun is None:
+        return _UnreadableError(f"expected a comparison {_place(expression, at)}")
+    wanted = "expected a number or a text in double quotes"
+    if begun["operator"] is None:
+        wanted = "expected one of >=, <=, !=, =, >, <"
+    return _UnreadableError(f"{wanted} {_place(expression, begun.end())}")
+
+
+def _place(expression: str, at: int) -> str:
+    rest = expression[at : at + 20]
+    return f"at {rest!r}, character {at + 1}" if rest.strip() else "at its end"

@@ -263,4 +263,4 @@ def test_a_refusal_says_what_would_be_right(api: Api, tenant: Tenant) -> None:
         array = client.post("/v1/datasets", json=[])
         assert (array.status_code, array.json()["detail"]) == (422, "body: must be a JSON object")
         unknown = client.post("/v1/datasets", json={"name": "n", "nome": "n"})
-        assert "there is no such field here" in unknown.json()["detail"]
+        assert "there is no such field; known are name, settings" in unknown.json()["detail"]

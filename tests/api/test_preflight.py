@@ -213,7 +213,7 @@ def test_events_times_values_and_repeats_are_told(tenant: Tenant) -> None:
     assert report["values"]["commonest"][0] == {"value": 5.0, "events": 2}
     assert report["heavy_users"]["top"][0] == {"user_id": "a", "pairs": 2, "share": 2 / 3}
     assert report["trainable"]["users_without_text"] == 1
-    assert {"FUTURE_TIMESTAMPS", "NOT_ENOUGH", "NO_TEXTS", "SPARSE"} <= set(_codes(report))
+    assert {"FUTURE_TIMESTAMP", "NOT_ENOUGH", "NO_TEXTS", "SPARSE"} <= set(_codes(report))
 
 
 TEXTS = {

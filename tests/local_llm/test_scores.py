@@ -5,7 +5,7 @@ import pytest
 
 from services.local_llm.calibrate.measures import auc, kappa, levels, matching_cuts, shared_cuts
 from services.local_llm.calibration import Cuts
-from services.local_llm.scores import SHELF, Centres, centred, item_score, user_score
+from services.local_llm.scores import Centres, centred, item_score, user_score
 
 AXES = np.eye(3, dtype=np.float32)
 STYLE = AXES[:1]  # one domain: everything that points along the first axis
@@ -45,12 +45,14 @@ def test_the_item_view_takes_the_two_nearest_less_the_shelfs_own_likeness() -> N
     shelf, item = np.stack([unit(1, 0, 0), unit(1, 1, 0), unit(0, 0, 1)]), unit(1, 0, 0)
     root = 0.5**0.5
     likeness = (root + 0 + 0) / 3  # of the three pairs of the shelf
-    assert item_score(zero, shelf, item) == pytest.approx((1 + root) / 2 - SHELF * likeness)
+    assert item_score(zero, shelf, item, share=0.7) == pytest.approx(
+        (1 + root) / 2 - 0.7 * likeness
+    )
 
 
 def test_a_shelf_of_one_is_as_alike_as_the_average_shelf() -> None:
     zero = Centres(user=0 * STYLE, item=0 * STYLE, shelf_likeness=0.25)
-    assert item_score(zero, AXES[:1], AXES[0]) == pytest.approx(1 - SHELF * 0.25)
+    assert item_score(zero, AXES[:1], AXES[0], share=0.4) == pytest.approx(1 - 0.4 * 0.25)
 
 
 def test_auc_counts_ties_half() -> None:

@@ -41,8 +41,8 @@ def test_without_fields_any_name_is_one(expression: str, meaning: list[Compariso
 @pytest.mark.parametrize(
     ("expression", "fault"),
     [
-        ("", "expected a comparison at the end"),
-        ("price<20 AND ", "expected a comparison at the end"),
+        ("", "expected a comparison at its end"),
+        ("price<20 AND ", "expected a comparison at its end"),
         ("2price<3", "expected a comparison at '2price<3'"),
         ('name>"a"', "a text, as name is compared with, knows = and != only"),
         ('"" = 3', "expected a comparison"),
@@ -59,9 +59,12 @@ def test_what_a_filter_cannot_say_is_shown_where_it_stands(expression: str, faul
     ("expression", "fault"),
     [
         ("", "expected a comparison"),
-        ("value>=4 OR value<2", "expected AND at 'OR value<2'"),
-        ("value>=4 AND", "expected a comparison"),
-        ("value=four", "expected a comparison"),
+        ("value>=4 OR value<2", "expected AND at 'OR value<2', character 10"),
+        ("value>=4 AND", "expected a comparison at its end"),
+        ("value=four", "expected a number or a text in double quotes at 'four', character 7"),
+        ("value >> 4", "expected a number or a text in double quotes at '> 4', character 8"),
+        ("value 4", "expected one of >=, <=, !=, =, >, < at '4', character 7"),
+        ("4<value", "expected a comparison at '4<value', character 1"),
         ('value="4"', "value is compared with a number"),
         ("type=4", "type is compared with a text in double quotes"),
         ('type>"a"', "type knows = and != only"),

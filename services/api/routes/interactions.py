@@ -1,11 +1,11 @@
 """Interactions: added a thousand at a time, listed by page."""
 
-from typing import Annotated
+from collections.abc import Sequence
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import ValidationError
 
-from services.api.deps import ActOnce, LiveDataset, Reader, Unit
+from services.api.deps import ActOnce, LiveDataset, QueryId, Reader, Unit
 from services.api.errors import faults_of
 from services.api.paging import Paged, cut, number, place
 from services.api.schemas.interactions import (
@@ -15,6 +15,7 @@ from services.api.schemas.interactions import (
     NewInteraction,
     NewInteractions,
     RowFault,
+    RowWarning,
 )
 from services.api.strict import StrictRoute
 from services.api.use_cases.add_interactions import Outcome, Row
@@ -28,7 +29,8 @@ from services.shared.errors import Fault, InvalidError, TooLargeError
 router = APIRouter(
     prefix="/v1/datasets/{dataset}/interactions", tags=["interactions"], route_class=StrictRoute
 )
-Id = Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
+SHOWN = 10
+"""Places of rows that a warning names."""
 
 
 @router.post("", response_model=Added, responses={207: {"model": Added}})
@@ -51,8 +53,8 @@ def list_interactions(
     session: Unit,
     dataset: LiveDataset,
     page: Paged,
-    user_id: Id = None,
-    item_id: Id = None,
+    user_id: QueryId = None,
+    item_id: QueryId = None,
 ) -> Interactions:
     """List events in the order of their arrival."""
     found = place(page, number)
@@ -79,7 +81,7 @@ def _read(given: list[object], timezone: str | None) -> tuple[list[Row], list[Fa
         try:
             rows.append((index, _event(NewInteraction.model_validate(row), timezone)))
         except ValidationError as error:
-            first = faults_of(error.errors(), index=index)[0]
+            first = faults_of(error.errors(), index=index, model=NewInteraction)[0]
             faults.append(
                 Fault(
                     code=first.code,
@@ -112,6 +114,21 @@ def _answer(outcome: Outcome, unreadable: list[Fault]) -> tuple[int, Added]:
         accepted=outcome.accepted,
         duplicates=outcome.duplicates,
         rejected=len(faults),
+        warnings=_warnings(outcome.future),
         errors=[RowFault.model_validate(fault) for fault in faults],
     )
     return (207 if faults or outcome.duplicates else 200), body
+
+
+def _warnings(future: Sequence[int]) -> list[RowWarning]:
+    """Return what an import says of the same rows, with the places of the first."""
+    if not future:
+        return []
+    return [
+        RowWarning(
+            code="FUTURE_TIMESTAMP",
+            detail="Accepted, but their timestamp lies in the future.",
+            rows=len(future),
+            indexes=list(future[:SHOWN]),
+        )
+    ]

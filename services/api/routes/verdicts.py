@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import ValidationError
 
-from services.api.deps import ActOnce, LiveDataset, PathId, Reader, Unit, Who, Writer
+from services.api.deps import ActOnce, LiveDataset, PathId, QueryId, Reader, Unit, Who, Writer
 from services.api.errors import faults_of
 from services.api.paging import Paged, cut, place
 from services.api.schemas.interactions import RowFault
@@ -36,7 +36,6 @@ from services.shared.errors import Fault, TooLargeError
 
 router = APIRouter(prefix="/v1/datasets/{dataset}", tags=["verdicts"], route_class=StrictRoute)
 RunId = Annotated[UUID | None, Query(description="by default the newest that succeeded")]
-Id = Annotated[str | None, Query(min_length=1, max_length=256, pattern=r"^[^\x00]+$")]
 Note = Annotated[
     str | None,
     Query(min_length=1, max_length=MAX_NOTE, pattern=r"^[^\x00]+$", description="why"),
@@ -56,8 +55,8 @@ Did = Annotated[
 
 def get_filter(
     verdict: Verdict | None = None,
-    user_id: Id = None,
-    item_id: Id = None,
+    user_id: QueryId = None,
+    item_id: QueryId = None,
     source: Source = None,
     action: Did = None,
 ) -> Filter:

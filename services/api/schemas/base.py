@@ -1,8 +1,16 @@
 """The two roots: a body refuses what it does not know, an answer is read from our own objects."""
 
 from typing import Annotated
+from urllib.parse import unquote_to_bytes
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 UUID_EXAMPLE = "01890a5d-ac96-774b-bcce-b302099a8057"
 OTHER_UUID = "01890a5d-b17c-7d43-8a0e-6d3a4f1f0c11"
@@ -13,14 +21,28 @@ MAX_ID_BYTES = 256
 
 def check_id(text: str) -> str:
     """Return an id of the caller's; ValueError unless it is 1 to 256 bytes of UTF-8 without NUL."""
-    if not 1 <= len(text.encode()) <= MAX_ID_BYTES:
-        raise ValueError(f"must be 1 to {MAX_ID_BYTES} bytes long")
+    size = len(text.encode())
+    if not 1 <= size <= MAX_ID_BYTES:
+        raise ValueError(f"must be 1 to {MAX_ID_BYTES} bytes long, and this one has {size:,}")
     if "\0" in text:
         raise ValueError("may not hold the character U+0000")
     return text
 
 
-CallerId = Annotated[str, Field(min_length=1, max_length=MAX_ID_BYTES), AfterValidator(check_id)]
+def id_of_segment(raw: str) -> str:
+    """Return the id that a path's segment percent-encodes; ValueError when it encodes none."""
+    try:
+        text = unquote_to_bytes(raw.encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        raise ValueError("is no UTF-8 once its percent-encoding is undone") from None
+    return check_id(text)
+
+
+CallerId = Annotated[
+    str,
+    AfterValidator(check_id),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_ID_BYTES}),
+]
 Name = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]

@@ -12,11 +12,20 @@ ROW = {"user_id": "u1", "item_id": "b/17", "type": "rating", "value": 5, "timest
 
 def _no_boolean(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("must be no boolean")  # noqa: TRY004 - what pydantic turns into an answer
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004 - what pydantic turns into an answer
+    return value
+
+
+def _a_time(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, str | int | float | None):
+        raise ValueError(  # noqa: TRY004 - as above
+            "must be an RFC 3339 time in quotes, or a number of seconds or milliseconds since 1970"
+        )
     return value
 
 
 _NoBoolean = BeforeValidator(_no_boolean)  # to pydantic, true is 1
+_ATime = BeforeValidator(_a_time)
 
 
 class NewInteraction(Body):
@@ -26,7 +35,7 @@ class NewInteraction(Body):
     item_id: CallerId
     type: str | None = Field(default=None, min_length=1, max_length=64)
     value: Annotated[float | None, _NoBoolean] = None
-    timestamp: Annotated[str | float | None, _NoBoolean] = None
+    timestamp: Annotated[str | float | None, _ATime] = None
     """RFC 3339, or seconds or milliseconds since 1970; without an offset the dataset's timezone."""
     event_id: str | None = Field(default=None, min_length=1, max_length=256)
     """Two rows with one event_id are one event."""
@@ -63,6 +72,16 @@ class RowFault(Answer):
     pointer: str | None = Field(default=None, examples=["/interactions/3/user_id"])
 
 
+class RowWarning(Answer):
+    """What is odd about rows that were accepted."""
+
+    code: str = Field(examples=["FUTURE_TIMESTAMP"])
+    detail: str = Field(examples=["Accepted, but their timestamp lies in the future."])
+    rows: int = Field(examples=[2])
+    indexes: list[int] = Field(examples=[[4, 17]])
+    """The places of the first ten."""
+
+
 class Added(Answer):
     """What became of the rows."""
 
@@ -70,6 +89,7 @@ class Added(Answer):
     duplicates: int = Field(examples=[1])
     rejected: int = Field(examples=[1])
     errors: list[RowFault]
+    warnings: list[RowWarning]
 
 
 class InteractionAnswer(Answer):

@@ -217,7 +217,7 @@ class Asking(Answer):
 class Warned(Answer):
     """What a run would trip over."""
 
-    code: str = Field(examples=["FUTURE_TIMESTAMPS"])
+    code: str = Field(examples=["FUTURE_TIMESTAMP"])
     detail: str = Field(examples=["2 events lie in the future, the last at 2031-05-01."])
     help: str = Field(examples=["Check the unit (seconds or milliseconds)."])
 

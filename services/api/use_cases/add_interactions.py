@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from services.shared.clock import utc_now
 from services.shared.db.repos import datasets, interactions, profiles
 from services.shared.db.repos.interactions import Event
 from services.shared.db.tables import Dataset, Item, User
@@ -23,6 +24,7 @@ class Outcome:
     accepted: int
     duplicates: int
     rejected: Sequence[Fault]
+    future: Sequence[int] = ()  # places of accepted rows that lie in the future
 
 
 def add_interactions(session: Session, dataset_id: UUID, rows: Sequence[Row]) -> Outcome:
@@ -30,29 +32,35 @@ def add_interactions(session: Session, dataset_id: UUID, rows: Sequence[Row]) ->
     dataset = datasets.lock(session, dataset_id)  # so that two requests see each other's events
     rejected = _unknown_ids(session, dataset, rows)
     refused = {fault.index for fault in rejected}
-    known = [event for index, event in rows if index not in refused]
+    known = [(index, event) for index, event in rows if index not in refused]
     new = _new(session, dataset_id, known)
-    interactions.add(session, project_id=dataset.project_id, dataset_id=dataset_id, events=new)
+    events = [event for _, event in new]
+    interactions.add(session, project_id=dataset.project_id, dataset_id=dataset_id, events=events)
     if new:
         dataset.version += 1
         session.flush()
-    return Outcome(len(new), len(known) - len(new), rejected)
+    return Outcome(len(new), len(known) - len(new), rejected, _future(new))
 
 
-def _new(session: Session, dataset_id: UUID, events: Sequence[Event]) -> list[Event]:
-    named = {event.event_id for event in events if event.event_id is not None}
-    pairs = {(event.user_id, event.item_id) for event in events if event.event_id is None}
+def _future(rows: Sequence[Row]) -> list[int]:
+    now = utc_now()
+    return [index for index, event in rows if event.timestamp is not None and event.timestamp > now]
+
+
+def _new(session: Session, dataset_id: UUID, rows: Sequence[Row]) -> list[Row]:
+    named = {event.event_id for _, event in rows if event.event_id is not None}
+    pairs = {(event.user_id, event.item_id) for _, event in rows if event.event_id is None}
     seen: set[object] = set()
     if named:
         seen |= interactions.known_events(session, dataset_id, named)
     if pairs:
         seen |= interactions.known_keys(session, dataset_id, pairs)
     new = []
-    for event in events:
+    for index, event in rows:
         mark: object = event.key if event.event_id is None else event.event_id
         if mark not in seen:
             seen.add(mark)
-            new.append(event)
+            new.append((index, event))
     return new
 
 

@@ -21,11 +21,13 @@ def read_timestamp(given: str | float | None, timezone: str | None) -> datetime 
     try:
         moment = _from_number(given) if isinstance(given, int | float) else _from_text(given)
     except (ValueError, OverflowError, OSError):
-        raise InvalidError(
-            "timestamp is no RFC 3339 time and no Unix time.",
-            pointer=POINTER,
-            code="BAD_TIMESTAMP",
-        ) from None
+        number = isinstance(given, int | float)
+        detail = (
+            "timestamp lies outside 1678 to 2261."
+            if number
+            else "timestamp is no RFC 3339 time, such as 2026-03-01T09:30:00Z, and no Unix time."
+        )
+        raise InvalidError(detail, pointer=POINTER, code="BAD_TIMESTAMP") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=_zone_of(timezone))
     if not EARLIEST <= moment < LATEST:
@@ -47,7 +49,7 @@ def _zone_of(timezone: str | None) -> tzinfo:
     found = zone(timezone) if timezone else None
     if found is None:
         raise InvalidError(
-            "timestamp has no offset and the dataset names no timezone.",
+            "timestamp has no offset, such as Z or +02:00, and the dataset names no timezone.",
             pointer=POINTER,
             code="NAIVE_TIMESTAMP",
         )

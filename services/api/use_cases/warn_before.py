@@ -77,7 +77,7 @@ def _of_log(
 ) -> Iterator[Warned]:
     if events.future:
         yield Warned(
-            code="FUTURE_TIMESTAMPS",
+            code="FUTURE_TIMESTAMP",
             detail=f"{events.future:,} events lie in the future, the last at {events.last}.",
             help="Check the unit (seconds or milliseconds) and the dataset's `timezone`; "
             "a split by time would test on them.",

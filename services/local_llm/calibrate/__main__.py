@@ -8,17 +8,16 @@ import numpy as np
 import torch
 
 from services.local_llm.calibrate.centres import derive_centres
+from services.local_llm.calibrate.claim import claim, print_claim
 from services.local_llm.calibrate.gold import (
-    Rated,
     Shop,
     load_gold,
     load_shop,
     other_pairs,
     sample,
-    shuffled,
 )
-from services.local_llm.calibrate.measures import matching_cuts, shared_cuts
-from services.local_llm.calibrate.report import Scores, print_held_out, print_other, score_all
+from services.local_llm.calibrate.report import print_held_out, print_other
+from services.local_llm.calibrate.thresholds import derive_thresholds, terms
 from services.local_llm.calibration import THRESHOLDS, Thresholds, load_centres, save_centres
 from services.local_llm.encoder import Encoder, load_encoder
 from services.local_llm.hashed import HashedTfIdf, document_frequencies, save_idf
@@ -42,15 +41,15 @@ def main(*, gold: Path, data: Path, other: Path, hashed: bool, write: bool) -> N
     centres = derive_centres(encoder, shop, [r.item.asked for r in rated if r.fitted])
     if write:
         click.echo(f"wrote {save_centres(encoder.name, centres)}")
-    scores = score_all(encoder, centres, [(r.user, r.item) for r in rated])
-    pairs = other_pairs(other, 300)
-    truth = np.array([true for *_, true in pairs])
-    there = score_all(encoder, centres, [(user, item) for user, item, _ in pairs])
-    here = score_all(encoder, centres, shuffled([r for r in rated if r.fitted]))
-    thresholds = _derive_thresholds(rated, scores, here, there.of(~truth))
+    found = terms(encoder, centres, rated, other_pairs(other, 300))
+    thresholds = derive_thresholds(found)
     _print_difference(encoder, centres, thresholds)
+    scores = found.rated.scores(thresholds.share)
     print_held_out(rated, scores, thresholds)
-    print_other(truth, there, thresholds)
+    held = found.there.of(~found.fitted_there)
+    truth = found.truth[~found.fitted_there]
+    print_other(truth, held.scores(thresholds.share), thresholds)
+    print_claim(claim(encoder, centres, rated, scores, thresholds))
 
 
 def _fallback(shop: Shop, *, write: bool) -> Encoder:
@@ -58,19 +57,6 @@ def _fallback(shop: Shop, *, write: bool) -> Encoder:
     if write:
         click.echo(f"wrote {save_idf(idf)}")
     return HashedTfIdf(idf)
-
-
-def _derive_thresholds(
-    rated: list[Rated], scores: Scores, here: Scores, there: Scores
-) -> Thresholds:
-    fitted = np.array([r.fitted for r in rated])
-    said = {view: [r.said[view] for r in rated if r.fitted] for view in ("user", "item")}
-    user = matching_cuts(scores.user[fitted], said["user"])
-    item = matching_cuts(scores.item[fitted], said["item"])
-    return Thresholds(
-        user=shared_cuts(user, here=here.user, elsewhere=there.user),
-        item=shared_cuts(item, here=here.item, elsewhere=there.item),
-    )
 
 
 def _print_difference(encoder: Encoder, centres: Centres, found: Thresholds) -> None:
@@ -82,9 +68,13 @@ def _print_difference(encoder: Encoder, centres: Centres, found: Thresholds) -> 
     gap = abs(kept.shelf_likeness - centres.shelf_likeness)
     click.echo(f"shelf likeness {centres.shelf_likeness:.4f}, difference {gap:.1e}")
     for view, ours in asdict(THRESHOLDS[encoder.name]).items():
+        new = asdict(found)[view]
+        if isinstance(ours, float):
+            click.echo(f"{view}: ships {ours:.1f}, derived {new:.1f}, {new - ours:+.1f}")
+            continue
         for name, value in ours.items():
-            new = asdict(found)[view][name]
-            click.echo(f"{view}.{name}: ships {value:.3f}, derived {new:.3f}, {new - value:+.3f}")
+            gap = new[name] - value
+            click.echo(f"{view}.{name}: ships {value:.3f}, derived {new[name]:.3f}, {gap:+.3f}")
 
 
 if __name__ == "__main__":

@@ -55,8 +55,18 @@ def sample(texts: Texts, count: int) -> list[str]:
     return [texts[key] for key in chosen]
 
 
-def other_pairs(folder: Path, count: int) -> list[tuple[Question, Question, bool]]:
-    """Return user view, item view and truth of true train pairs and of as many random ones.
+@dataclass(frozen=True)
+class Other:
+    """A pair of another shop as both views ask it, and whether it is a true one."""
+
+    user: Question
+    item: Question
+    true: bool
+    fitted: bool
+
+
+def other_pairs(folder: Path, count: int) -> list[Other]:
+    """Return true train pairs of `count` readers and as many random ones, in the same halves.
 
     The random item of a pair is another pair's item: the same popularity, no taste.
     """
@@ -65,7 +75,7 @@ def other_pairs(folder: Path, count: int) -> list[tuple[Question, Question, bool
     items = [chosen[user][0] for user in users]
     rows = zip(users, items, items[1:] + items[:1], strict=True)
     return [
-        (*_questions(shop, user, item, chosen[user][1:]), truth)
+        Other(*_questions(shop, user, item, chosen[user][1:]), truth, in_fit(user))
         for user, own, other in rows
         for item, truth in ((own, True), (other, False))
     ]

@@ -12,7 +12,7 @@ from services.local_llm.calibrate.measures import LEVEL, Numbers, auc, kappa, le
 from services.local_llm.calibration import Thresholds
 from services.local_llm.encoder import Encoder
 from services.local_llm.question import Question
-from services.local_llm.scores import Centres, item_score, user_score
+from services.local_llm.scores import Centres, Vector, shelf_terms, user_score
 
 Levels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -30,17 +30,40 @@ class Scores:
         return Scores(self.user[mask], self.item[mask])
 
 
-def score_all(
+@dataclass(frozen=True)
+class Terms:
+    """What scores are made of: the item view is nearness less a share of likeness."""
+
+    user: Numbers
+    nearness: Numbers
+    likeness: Numbers
+
+    def scores(self, share: float) -> Scores:
+        """Return the scores at that share."""
+        return Scores(self.user, self.nearness - share * self.likeness)
+
+    def of(self, mask: Mask) -> "Terms":
+        """Return the terms of some of the pairs."""
+        return Terms(self.user[mask], self.nearness[mask], self.likeness[mask])
+
+
+def terms_of(
     encoder: Encoder, centres: Centres, pairs: Sequence[tuple[Question, Question]]
-) -> Scores:
-    """Return the scores of (user view, item view) questions; every text is encoded once."""
-    texts = sorted({text for pair in pairs for question in pair for text in question.texts})
-    vector = dict(zip(texts, encoder.encode(texts), strict=True))
+) -> Terms:
+    """Return the terms of (user view, item view) questions; every text is encoded once."""
+    vector = encode_all(encoder, pairs)
     user = [user_score(centres, vector[q.asked[0]], vector[q.item]) for q, _ in pairs]
     shelves = [np.stack([vector[text] for text in q.asked]) for _, q in pairs]
     items = [vector[q.item] for _, q in pairs]
-    item = [item_score(centres, liked, x) for liked, x in zip(shelves, items, strict=True)]
-    return Scores(np.array(user), np.array(item))
+    found = [shelf_terms(centres, liked, x) for liked, x in zip(shelves, items, strict=True)]
+    nearness, likeness = np.array(found).T
+    return Terms(np.array(user), nearness, likeness)
+
+
+def encode_all(encoder: Encoder, pairs: Sequence[tuple[Question, Question]]) -> dict[str, Vector]:
+    """Return the vector of each text that the questions hold."""
+    texts = sorted({text for pair in pairs for question in pair for text in question.texts})
+    return dict(zip(texts, encoder.encode(texts), strict=True))
 
 
 def print_held_out(rated: list[Rated], scores: Scores, cuts: Thresholds) -> None:
@@ -64,7 +87,7 @@ def print_other(truth: Mask, scores: Scores, cuts: Thresholds) -> None:
 
 def _print_agreement(rows: list[Rated], scores: Scores, cuts: Thresholds) -> None:
     _print_shares("ours", scores, cuts)
-    for view, found in _both_levels(scores, cuts).items():
+    for view, found in both_levels(scores, cuts).items():
         said = np.array([LEVEL[row.said[view]] for row in rows])
         click.echo(f"  {view} view: the LLM said {_percent(said)}, kappa {kappa(found, said):.2f}")
 
@@ -72,11 +95,11 @@ def _print_agreement(rows: list[Rated], scores: Scores, cuts: Thresholds) -> Non
 def _print_separation(
     title: str, scores: Scores, cuts: Thresholds, sides: tuple[Mask, Mask]
 ) -> None:
-    found = _both_levels(scores, cuts)
+    found = both_levels(scores, cuts)
     measures = {
         "user view": scores.user,
         "item view": scores.item,
-        "both views": _standard(scores.user) + _standard(scores.item),
+        "both views": standard(scores.user) + standard(scores.item),
         "both labels summed": (found["user"] + found["item"]).astype(np.float64),
     }
     click.echo(f"  {title}, AUC ± s.e.")
@@ -91,11 +114,12 @@ def _print_separation(
 
 
 def _print_shares(name: str, scores: Scores, cuts: Thresholds) -> None:
-    for view, found in _both_levels(scores, cuts).items():
+    for view, found in both_levels(scores, cuts).items():
         click.echo(f"  {view} view: {name} {_percent(found)}")
 
 
-def _both_levels(scores: Scores, cuts: Thresholds) -> dict[str, Levels]:
+def both_levels(scores: Scores, cuts: Thresholds) -> dict[str, Levels]:
+    """Return 0, 1, 2 for Low, Mid, High, by view."""
     return {"user": levels(scores.user, cuts.user), "item": levels(scores.item, cuts.item)}
 
 
@@ -103,5 +127,6 @@ def _percent(found: Levels) -> str:
     return ", ".join(f"{label} {share:.0%}" for label, share in shares(found).items())
 
 
-def _standard(values: Numbers) -> Numbers:
+def standard(values: Numbers) -> Numbers:
+    """Return the values with mean 0 and deviation 1."""
     return np.asarray((values - values.mean()) / values.std(), dtype=np.float64)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.shared.canonical import Json, content_digest
 from services.shared.errors import Fault, InvalidError
+from services.shared.plain_words import plain
 
 
 class Spec(BaseModel):
@@ -26,12 +27,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate(body)
         except ValidationError as error:
-            faults = [
-                _fault(fault["loc"], _known(cls, fault["loc"]) or fault["msg"])
-                if fault["type"] == "extra_forbidden"
-                else _fault(fault["loc"], fault["msg"])
-                for fault in error.errors()
-            ]
+            faults = [_fault(fault["loc"], plain(fault, cls)) for fault in error.errors()]
             raise InvalidError(faults[0].detail, pointer=faults[0].pointer, errors=faults) from None
 
     def to_json(self) -> dict[str, Json]:
@@ -43,17 +39,6 @@ def digest(spec: Spec, *, without: frozenset[str] = frozenset()) -> bytes:
     """Return the 32-byte hash of a spec's fields, defaults included."""
     fields = {name: value for name, value in spec.to_json().items() if name not in without}
     return content_digest(fields)
-
-
-def _known(spec: type[BaseModel], place: tuple[int | str, ...]) -> str | None:
-    """Return the sentence that names the fields known there; None inside a union's arms."""
-    for step in place[:-1]:
-        field = spec.model_fields.get(str(step))
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return None
-        spec = inner
-    return f"there is no such field; known are {', '.join(spec.model_fields)}"
 
 
 def _fault(place: tuple[int | str, ...], message: str) -> Fault:

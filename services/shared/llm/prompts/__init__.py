@@ -18,6 +18,7 @@ from services.shared.llm.prompts.defaults import (
     template_from_row,
 )
 from services.shared.llm.prompts.render import (
+    NO_TEXT,
     ItemQuestion,
     Message,
     Question,
@@ -30,6 +31,7 @@ from services.shared.llm.prompts.template import SCHEMA_VERSIONS, VIEWS, PromptT
 
 __all__ = [
     "DEFAULT_TEMPLATES",
+    "NO_TEXT",
     "PROMPT_NAMES",
     "RATE_ITEM_VIEW",
     "RATE_USER_VIEW",
