@@ -65,8 +65,9 @@ BEGIN
     PERFORM add_job_event(NEW.project_id, NEW.id, kind, NULL, jsonb_build_object(
         'kind', NEW.kind,
         'seconds', extract(epoch FROM NEW.finished_at - NEW.started_at),
-        'reason', CASE NEW.state WHEN 'paused' THEN fresh -> 'pause_reason' END,
-        'error', nullif(fresh -> 'error', 'null'),
+        'pause', CASE NEW.state WHEN 'paused' THEN fresh -> 'pause' END,
+        'retry_at', CASE NEW.state WHEN 'paused' THEN fresh -> 'retry_at' END,
+        'error', fresh -> 'error',
         'result', small_figures(fresh -> 'result')));
     RETURN NULL;
 END

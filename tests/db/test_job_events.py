@@ -50,6 +50,20 @@ def test_a_plain_update_by_another_program_is_noted_too(
     assert seen(project, run)[2:] == [(3, "job.paused"), (4, "job.resumed")]
 
 
+def test_a_pause_tells_its_reason_where_the_row_has_one(
+    project: UUID, run: UUID, database: Database
+) -> None:
+    with psycopg.connect(libpq(database.owner_url)) as connection:
+        connection.execute("ALTER TABLE jobs ADD COLUMN IF NOT EXISTS pause jsonb")
+        connection.execute(
+            "UPDATE jobs SET state = 'paused', pause = %s WHERE id = %s",
+            ['{"code": "LLM_AWAY", "detail": "The endpoint is away."}', run],
+        )
+    with unit_of_work(project) as session:
+        (paused,) = events.page(session, run, size=9, after=2)
+        assert paused.data["pause"] == {"code": "LLM_AWAY", "detail": "The endpoint is away."}
+
+
 def test_what_is_written_without_a_change_of_state_is_no_event(project: UUID, run: UUID) -> None:
     before = seen(project, run)
     with unit_of_work(project) as session:

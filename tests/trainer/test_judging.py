@@ -49,6 +49,13 @@ def test_validation_decides_and_the_test_set_does_not() -> None:
     assert told["metrics"]["popularity"]["test"]["recall@20"] == 0.0
 
 
+def test_each_ranking_is_told_as_it_ends() -> None:
+    told: list[tuple[int, int]] = []
+    models = {"raw": _model(25), "denoised": _model(26)}
+    judge(SPLIT, models, without=NOBODY, on_ranking=lambda *step: told.append(step))  # type: ignore[arg-type]
+    assert told == [(done, 9) for done in range(1, 10)]
+
+
 def test_a_tie_goes_to_the_raw_graph() -> None:
     models = {"raw": _model(25), "denoised": _model(26)}
     told = judge(SPLIT, models, without=NOBODY)  # type: ignore[arg-type]

@@ -173,7 +173,7 @@ class EventAnswer(Answer):
     data: dict[str, Any] = Field(
         examples=[{"attempt": 1, "seconds": 4.1, "figures": {"epochs": 6}}]
     )
-    """The attempt, seconds, small figures, the error or the reason."""
+    """The attempt, seconds, small figures, the error, or what a pause waits for."""
 
 
 class Events(Answer):

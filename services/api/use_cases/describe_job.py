@@ -9,11 +9,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services.api.use_cases.estimate_eta import Eta, History, by_rate, import_eta, run_eta
+from services.api.use_cases.estimate_eta import Eta, History
+from services.api.use_cases.time_left import TimeLeft
 from services.shared.clock import utc_now
-from services.shared.db.repos import history, listings, spending
+from services.shared.db.repos import listings, spending
 from services.shared.db.repos.spending import Spent
-from services.shared.db.tables import Import, Job, Run, Stage
+from services.shared.db.tables import Job, Stage
 from services.shared.llm.budget import DEFAULT_PRICES, Tokens
 
 
@@ -76,16 +77,17 @@ class JobView:
 
 
 def describe_jobs(session: Session, jobs: Sequence[Job]) -> list[JobView]:
-    """Return the jobs' views, with two queries for all of them and a few for each that goes on."""
+    """Return the jobs' views, with a few queries for all of them and some for each dataset."""
     runs = [job.id for job in jobs if job.kind == "run"]
     stages = listings.stages_of(session, runs)
     spent = spending.of_runs(session, runs)
+    time = TimeLeft(session, jobs)
     return [
         _view(
             job,
             stages.get(job.id, []),
             [part for part in spent if part.run_id == job.id],
-            _eta(session, job, stages.get(job.id, []), None),
+            time.of(job, stages.get(job.id, [])),
         )
         for job in jobs
     ]
@@ -99,27 +101,16 @@ def describe_job(session: Session, job: Job) -> JobView:
 def describe_progress(session: Session, job: Job, past: History | None = None) -> dict[str, Any]:
     """Return how far the job is, as its view says it, without what it spent: that is a sum.
 
-    `past` is what `history_of` said lately, for who asks often.
+    `past` is what `TimeLeft.history` said lately, for who asks often.
     """
     stages = listings.stages_of(session, [job.id]).get(job.id, [])
-    view = _view(job, stages, [], _eta(session, job, stages, past))
+    view = _view(job, stages, [], TimeLeft(session, [job], past).of(job, stages))
     return {
         "state": view.state,
         "stage": view.stage,
         "progress": view.progress,
         "eta_seconds": view.eta_seconds,
     }
-
-
-def history_of(session: Session, job: Job) -> History:
-    """Return the ground on which a run's time is estimated."""
-    if job.dataset_id is None:
-        return History()
-    return History(
-        dataset=history.of_dataset(session, job.dataset_id),
-        anywhere=history.anywhere(session),
-        uploaded=history.uploaded(session, job.dataset_id),
-    )
 
 
 def price(spent: Sequence[Spent]) -> Spending:
@@ -135,22 +126,6 @@ def price(spent: Sequence[Spent]) -> Spending:
         completion_tokens=sum(part.completion_tokens for part in spent),
         usd=None if usd is None else float(usd),
     )
-
-
-def _eta(session: Session, job: Job, stages: Sequence[Stage], past: History | None) -> Eta | None:
-    """Return the time that is left; None for a job that has ended."""
-    now = utc_now()
-    if job.finished_at is not None:
-        return None
-    if job.state == "paused":
-        return Eta(None, "Unknown: the job is paused.")
-    if job.kind == "run":
-        run = session.get_one(Run, job.id)
-        return run_eta(run, stages, past or history_of(session, job), now)
-    row = session.get(Import, job.id) if job.kind == "import" else None
-    if row is not None:
-        return import_eta(row.size_bytes, history.imports(session, row.kind), job.started_at, now)
-    return Eta(by_rate(job.progress, job.started_at, now), "From its own pace.")
 
 
 def _view(job: Job, stages: Sequence[Stage], spent: Sequence[Spent], eta: Eta | None) -> JobView:

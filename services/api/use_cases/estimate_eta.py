@@ -13,20 +13,27 @@ from datetime import datetime
 from functools import cache
 from statistics import median
 
-from services.api.use_cases.stage_work import WORK, Size, expected, of_past
+from services.api.use_cases.stage_work import WORK, Size, expected, of_past, usual_epochs
 from services.shared.db.repos.history import Past
 from services.shared.db.tables import Run, Stage
 from services.shared.rates import Pace, pace
 from services.shared.stages import WAITS_FOR, StageName
 
 START_SECONDS = {StageName.EMBED: 0.5, StageName.RATE: 1.0}
-STAGE_START_SECONDS = 2.0
-"""Of a stage's time this much is its process: it does not grow with the work."""
+LEAST_START_SECONDS, MOST_START_SECONDS = 2.0, 20.0
+MOST_START_SHARE = 0.5
+"""Of a stage's time a part is its process: it does not grow with the work.
+
+It is read off the shortest stage of the same run, for a busy machine starts slowly, too.
+"""
+
+MORE_EPOCHS_SHARE = 0.25
+"""Of the epochs up to the cap, what is left of a training that goes on longer than is usual."""
 
 NEAREST = 3
 """As many past stages, the nearest in size, are asked; the middle one's word is taken."""
 
-MOST_CORRECTED = 3.0
+MOST_CORRECTED = 6.0
 """This machine may be so much slower or faster than it was; more is taken for chance."""
 
 SILENT_SECONDS = 60.0
@@ -64,14 +71,21 @@ class _Seen:
 
     seconds: float
     work: float | None
-    llm: str
+    fixed: float  # of the seconds, what does not grow with the work
+    llm: str = ""
 
 
 def run_eta(run: Run, stages: Sequence[Stage], history: History, now: datetime) -> Eta:
     """Return the seconds along the longest path of what is left."""
-    size = expected(run, stages, history.dataset, history.uploaded)
+    pasts = [*history.dataset, *history.anywhere]
+    size = expected(run, stages, history.dataset, history.uploaded, usual=usual_epochs(pasts))
     plan = _plan(run, stages, size, history)
-    left = {StageName(stage.name): _left(stage, plan, now) for stage in stages}
+    epochs = {StageName.TRAIN: size.epochs, StageName.TRAIN_RAW: size.raw_epochs}
+    left = {
+        name: _left(stage, plan[name], epochs.get(name), now)
+        for stage in stages
+        for name in [StageName(stage.name)]
+    }
     unknown = [name for name, seconds in left.items() if seconds is None]
     if unknown or not left:
         return Eta(None, _why_unknown(unknown, stages, now))
@@ -109,8 +123,8 @@ def import_eta(
     """Return what is left of an import by the bytes per second of earlier ones of its kind."""
     if not past:
         return Eta(None, "Unknown: no import of this kind has ended here yet.")
-    seen = [_Seen(seconds, float(size), "") for size, seconds in past]
-    whole = _scaled(seen, float(size_bytes), start=STAGE_START_SECONDS)
+    seen = [_Seen(took, float(size), min(took, LEAST_START_SECONDS)) for size, took in past]
+    whole = _scaled(seen, float(size_bytes))
     elapsed = 0.0 if started_at is None else (now - started_at).total_seconds()
     return Eta(round(_remaining(whole or 0.0, elapsed), 1), "From earlier imports, by bytes.")
 
@@ -140,12 +154,11 @@ def _plan(
 
 def _planned(name: StageName, run: Run, size: Size, history: History) -> float | None:
     work = WORK[name](size)
-    start = START_SECONDS.get(name, STAGE_START_SECONDS)
     for pasts in (history.dataset, history.anywhere):
         seen = list(_seen(name, pasts))
         if name is StageName.RATE:
             seen = [one for one in seen if one.llm == run.llm] or seen
-        told = _scaled(seen, work, start=start)
+        told = _scaled(seen, work)
         if told is not None:
             return told
         if pasts is history.dataset and seen:  # of the same data, though nobody counted it
@@ -157,10 +170,22 @@ def _seen(name: StageName, pasts: Sequence[Past]) -> Iterable[_Seen]:
     for past in pasts:
         took = past.stages.get(name.value)
         if took is not None:
-            yield _Seen(took.seconds, WORK[name](of_past(past)), past.llm)
+            work = WORK[name](of_past(past))
+            yield _Seen(took.seconds, work, _fixed(name, past), past.llm)
 
 
-def _scaled(seen: Sequence[_Seen], work: float | None, *, start: float) -> float | None:
+def _fixed(name: StageName, past: Past) -> float:
+    own = past.stages[name.value].seconds
+    if name in BY_CALLS:
+        return min(own, START_SECONDS[name])
+    shortest = min(
+        took.seconds for other, took in past.stages.items() if StageName(other) not in BY_CALLS
+    )
+    start = min(shortest, MOST_START_SECONDS, MOST_START_SHARE * own)
+    return min(own, max(start, LEAST_START_SECONDS))
+
+
+def _scaled(seen: Sequence[_Seen], work: float | None) -> float | None:
     """Return the middle of what the nearest in size say; None without any, or without a size."""
     if work is None:
         return None
@@ -170,42 +195,47 @@ def _scaled(seen: Sequence[_Seen], work: float | None, *, start: float) -> float
         return None
     told = []
     for one, had in near:
-        fixed = min(start, one.seconds)
-        growing = one.seconds - fixed
-        told.append(fixed + (growing * work / had if had else 0.0))
+        growing = one.seconds - one.fixed
+        told.append(one.fixed + (growing * work / had if had else 0.0))
     return median(told)
 
 
-def _left(stage: Stage, plan: Mapping[StageName, float | None], now: datetime) -> float | None:
+def _left(stage: Stage, planned: float | None, epochs: float | None, now: datetime) -> float | None:
     if stage.finished_at is not None:
         return 0.0
-    name = StageName(stage.name)
-    planned = plan[name]
     if stage.state != "running" or stage.started_at is None:
         return planned
     if _is_silent(stage, now):
         return None
-    told = _by_pace(stage, planned, now)
+    told = _by_pace(stage, planned, epochs, now)
     if told is not None or planned is None:
         return told
     return _remaining(planned, (now - stage.started_at).total_seconds())
 
 
-def _by_pace(stage: Stage, planned: float | None, now: datetime) -> float | None:
-    """Return what the stage's own counts say; None where it has none yet."""
+def _by_pace(
+    stage: Stage, planned: float | None, epochs: float | None, now: datetime
+) -> float | None:
+    """Return what the stage's own counts say; None where it has none yet.
+
+    A training that is stopped early is expected to be so after the usual number of `epochs`.
+    """
     total, completed = stage.progress.get("total") or 0, stage.progress.get("completed") or 0
     if not 0 < completed <= total:
         return None
+    left = float(total - completed)
+    if epochs is not None:
+        left = min(left, max(epochs - completed, MORE_EPOCHS_SHARE * left))
     going = pace(stage.marks or ())
-    if going is None:
-        by_plan = planned is not None and bool(stage.marks)
-        share = (total - completed) / total
-        return planned * share if by_plan else by_rate(stage.progress, stage.started_at, now)  # type: ignore[operator] # by_plan says that it is there
-    seconds = _at_pace(going, stage.progress, total - completed, completed / total)
-    return max(0.0, seconds - max(0.0, now.timestamp() - going.until))
+    if going is not None:
+        seconds = _at_pace(going, stage.progress, left, completed / total)
+        return max(0.0, seconds - max(0.0, now.timestamp() - going.until))
+    if planned is not None and stage.marks:
+        return planned * left / total
+    return by_rate(stage.progress, stage.started_at, now)
 
 
-def _at_pace(going: Pace, progress: Mapping[str, int], left: int, share: float) -> float:
+def _at_pace(going: Pace, progress: Mapping[str, int], left: float, share: float) -> float:
     if share < EARLY_SHARE or not going.asked:
         return left * going.seconds / going.completed
     asked = 1 - (progress.get("cached") or 0) / progress["completed"]

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services.api.use_cases.describe_job import describe_progress, history_of
+from services.api.use_cases.describe_job import describe_progress
 from services.api.use_cases.estimate_eta import History
+from services.api.use_cases.time_left import TimeLeft
 from services.shared.db.repos import events, jobs
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Job, JobEvent
@@ -62,6 +63,6 @@ def _past(session: Session, job: Job) -> History | None:
     if now - read_at > PAST_SECONDS:
         if len(_PASTS) >= KNOWN_AT_MOST:
             _PASTS.clear()
-        past = history_of(session, job)
+        past = TimeLeft(session, [job]).history(job)
         _PASTS[job.id] = now, past
     return past

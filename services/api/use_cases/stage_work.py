@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from statistics import median
 from typing import Any
 
 from services.shared.db.repos.history import Past
@@ -59,12 +60,25 @@ def of_past(past: Past) -> Size:
     return counted({name: took.figures for name, took in past.stages.items()})
 
 
+def usual_epochs(pasts: Sequence[Past]) -> Size:
+    """Return after how many epochs the trainings of the past stopped; the middle of them."""
+    sizes = [of_past(past) for past in pasts]
+    epochs = [one.epochs for one in sizes if one.epochs]
+    raw = [one.raw_epochs for one in sizes if one.raw_epochs]
+    return Size(epochs=median(epochs) if epochs else None, raw_epochs=median(raw) if raw else None)
+
+
 def expected(
-    run: Run, stages: Sequence[Stage], pasts: Sequence[Past], uploaded: Mapping[str, int]
+    run: Run,
+    stages: Sequence[Stage],
+    pasts: Sequence[Past],
+    uploaded: Mapping[str, int],
+    *,
+    usual: Size,
 ) -> Size:
     """Return a run's size: as far as it is known, then as its dataset's last run had it.
 
-    Before a dataset's first snapshot the uploads tell.
+    Before a dataset's first snapshot the uploads tell; trainings stop after the `usual` epochs.
     """
     known = counted({stage.name: stage.figures for stage in stages if stage.finished_at})
     last = of_past(pasts[0]) if pasts else Size()
@@ -83,8 +97,8 @@ def expected(
         calls=calls,
         asked=_first(known.asked, _asked(calls, last)),
         embedded=_first(known.embedded, _to_embed(filled.texts, last)),
-        epochs=_epochs(known.epochs, last.epochs, params),
-        raw_epochs=_epochs(known.raw_epochs, last.raw_epochs, params),
+        epochs=_epochs(known.epochs, usual.epochs, params),
+        raw_epochs=_epochs(known.raw_epochs, usual.raw_epochs, params),
     )
 
 
@@ -110,9 +124,9 @@ def _to_embed(texts: Number, last: Size) -> Number:
     return max(0.0, texts - last.texts)
 
 
-def _epochs(known: Number, last: Number, params: LlmhniParams) -> Number:
+def _epochs(known: Number, usual: Number, params: LlmhniParams) -> Number:
     most = float(params.epochs)
-    return _first(known, min(most, last) if last is not None else most)
+    return _first(known, min(most, usual) if usual is not None else most)
 
 
 def _either(first: Size, second: Size) -> Size:

@@ -1,6 +1,8 @@
 """evaluate: validation decides which graph is served, then test is read once."""
 
 import json
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,12 @@ from services.trainer.snapshot import files
 
 EVALUATION = "evaluation.json"
 RAW, DENOISED = "raw", "denoised"
+PARTS = ("val", "val without noise", "test")
+"""What each model is ranked for."""
+
+
+def _silent(_done: int, _total: int) -> None:
+    pass
 
 
 def run(context: Context) -> Result:
@@ -30,6 +38,7 @@ def run(context: Context) -> Result:
         split,
         {RAW: _scores(raw), DENOISED: _scores(denoised)},
         without=called_noise(split.val, verdicts),
+        on_ranking=lambda done, total: context.progress(done, total=total),
     )
     losses = loss_histograms(raw / training.HISTORY, split.train, verdicts)
     figures["histograms"] = {"loss": losses}
@@ -38,7 +47,13 @@ def run(context: Context) -> Result:
     return Result(figures, draft.manifest)
 
 
-def judge(split: Split, models: dict[str, ScoreBlock], *, without: Interactions) -> dict[str, Any]:
+def judge(
+    split: Split,
+    models: dict[str, ScoreBlock],
+    *,
+    without: Interactions,
+    on_ranking: Callable[[int, int], None] = _silent,
+) -> dict[str, Any]:
     """Return the metrics of every model and of popularity, and the graph that is served.
 
     Validation as it is decides, on a tie the raw graph; `without` are the validation pairs that
@@ -46,12 +61,19 @@ def judge(split: Split, models: dict[str, ScoreBlock], *, without: Interactions)
     """
     rows = {**models, "popularity": Popularity().fit(split.train).score_block}
     kept = split.val.where(~without.contains(users=split.val.users, items=split.val.items))
-    metrics = {name: {"val": _means(scores, split.val, split)} for name, scores in rows.items()}
-    pruned = {name: _means(scores, kept, split) for name, scores in rows.items()}
+    total, rankings = len(PARTS) * len(rows), count(1)
+
+    def ranked(scores: ScoreBlock, target: Interactions) -> dict[str, float]:
+        means = _means(scores, target, split)
+        on_ranking(next(rankings), total)
+        return means
+
+    metrics = {name: {"val": ranked(scores, split.val)} for name, scores in rows.items()}
+    pruned = {name: ranked(scores, kept) for name, scores in rows.items()}
     recall = {name: metrics[name]["val"][training.CHOSEN_BY] for name in models}
     default = DENOISED if recall[DENOISED] > recall[RAW] else RAW
     for name, scores in rows.items():  # the choice is made: now the test set, once
-        metrics[name]["test"] = _means(scores, split.test, split)
+        metrics[name]["test"] = ranked(scores, split.test)
     return {
         "default_graph": default,
         "metrics": metrics,

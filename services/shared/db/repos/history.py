@@ -1,7 +1,7 @@
 """What earlier runs and imports took, and for how much: the ground of every estimate."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,18 @@ class Past:
 
     llm: str
     stages: dict[str, Took] = field(default_factory=dict)
+
+
+def runs(session: Session, ids: Sequence[UUID]) -> dict[UUID, Run]:
+    """Return those of the jobs that are runs, by id."""
+    found = session.scalars(select(Run).where(Run.id.in_(ids))) if ids else ()
+    return {run.id: run for run in found}
+
+
+def imports_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, Import]:
+    """Return those of the jobs that are imports, by id."""
+    found = session.scalars(select(Import).where(Import.id.in_(ids))) if ids else ()
+    return {row.id: row for row in found}
 
 
 def of_dataset(session: Session, dataset_id: UUID) -> list[Past]:
