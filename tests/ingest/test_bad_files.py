@@ -479,6 +479,12 @@ GOOD = {
         ZSTD,
         [("u", "i"), ("v", "i")],
     ),
+    "zstd in a frame a line": (
+        zstandard.compress(HEADER)
+        + b"".join(zstandard.compress(b"u%d,i\n" % n) for n in range(3_000)),
+        ZSTD,
+        [(f"u{n}", "i") for n in range(3_000)],
+    ),
     "zstd with a frame to be skipped": (
         struct.pack("<II", 0x184D2A50, 3) + b"abc" + zstandard.compress(HEADER + b"u,i\n"),
         ZSTD,

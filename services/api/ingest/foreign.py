@@ -59,8 +59,12 @@ class Shape:
         return found
 
 
-_RATING = {"user_id": ("userId",), "item_id": ("movieId",), "value": ("rating",)}
-_RATING["timestamp"] = ("timestamp",)
+_RATING = {
+    "user_id": ("userId",),
+    "item_id": ("movieId",),
+    "value": ("rating",),
+    "timestamp": ("timestamp",),
+}
 _MOVIE, _PERSON = {"id": ("movieId",)}, {"id": ("userId",)}
 _RATED = ("userId", "movieId", "rating", "timestamp")
 

@@ -41,7 +41,8 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     while fed := rest or file.read(FED):
         rest = b""
         if frame is None:
-            fed += file.read(FED)  # a header is told whole
+            if len(fed) < FED:  # a header is told whole, and leftovers do not pile up
+                fed += file.read(FED)
             _refuse_window(fed)
             frame = zstandard.ZstdDecompressor(max_window_size=WINDOW).decompressobj()
         try:
