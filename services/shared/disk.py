@@ -40,14 +40,12 @@ def is_full(error: BaseException) -> bool:
     return False
 
 
-def told(error: BaseException, *, written: int = 0) -> DiskFullError:
-    """Return the error that names the full disk.
+def told(*, written: int = 0) -> DiskFullError:
+    """Return the error that names the disk which was full just now.
 
     `written` is what the work had put there before it was stopped, in bytes: so much more than
     `disk_room_bytes` must be free before another try is worth it.
     """
-    if isinstance(error, DiskFullError):
-        return error
     needs = written + settings().disk_room_bytes
     if not _short(needs):  # what was written is gone already
         free = min(shutil.disk_usage(folder).free for folder in _folders().values())
@@ -63,10 +61,12 @@ def named(*folders: Path) -> Iterator[None]:
     """
     try:
         yield
+    except DiskFullError:  # told already
+        raise
     except Exception as error:
         if not is_full(error):
             raise
-        raise told(error, written=sum(map(size_of, folders))) from error
+        raise told(written=sum(map(size_of, folders))) from error
 
 
 def shortage(needs: int) -> DiskFullError | None:

@@ -13,12 +13,13 @@ from sqlalchemy import text
 from services.api.ingest import spool
 from services.api.worker.perform_import import perform_import
 from services.shared.db.session import unit_of_work
-from tests.ingest.house import Shop, running, until
+from tests.ingest.house import ENDED, Shop, running, until
 
 pytestmark = pytest.mark.stack
 
 ROWS = 20_000
 BODY = b"user_id,item_id\n" + b"".join(b"u%d,i%d\n" % (n, n % 997) for n in range(ROWS))
+PATIENCE = 150  # seconds; a busy machine starts a worker slowly
 SMALL = 100_000  # bytes: less than the rows come to
 
 
@@ -40,12 +41,13 @@ def test_an_import_that_finds_no_room_waits_and_then_comes_in(
     job = shop.send(BODY).json()["id"]
     with running("services.api.worker", log=place / "full.log") as worker:
         with _files_of_at_most(worker.pid, SMALL):
-            until(lambda: shop.job(job)["state"] == "paused")
+            until(lambda: shop.job(job)["state"] == "paused", seconds=PATIENCE)
             pause = shop.job(job)["pause"]
         assert (pause["code"], pause["stage"]) == ("DISK_FULL", None)
         assert "WINNOW_SPOOL_DIR" in pause["detail"]
         assert pause["retry_at"] > pause["since"]
-        ended = shop.ended(job)
+        until(lambda: shop.job(job)["state"] in ENDED, seconds=PATIENCE)
+        ended = shop.job(job)
     assert (ended["state"], ended["pause"]) == ("succeeded", None)
     assert ended["result"]["accepted"] == ROWS
     assert list(spool.folder().glob(f"*{job}*")) == []

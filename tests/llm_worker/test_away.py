@@ -15,6 +15,7 @@ from tests.llm_worker.worker_process import running, until
 pytestmark = pytest.mark.stack
 
 PAIRS = 120
+PATIENCE = 150  # seconds; a busy machine starts a worker slowly
 
 
 def test_a_run_waits_for_an_endpoint_that_is_gone_and_ends_by_itself(
@@ -38,16 +39,20 @@ def test_a_run_waits_for_an_endpoint_that_is_gone_and_ends_by_itself(
         with FakeLlm.serving(free_port) as llm:
             llm.latency = 0.05
             broker.send(broker.Message(Task.RATE, str(run_id), str(shelf.project_id), None))
-            until(lambda: len(shelf.labels(run_id)) >= PAIRS // 2)
+            until(lambda: len(shelf.labels(run_id)) >= PAIRS // 2, seconds=PATIENCE)
         asked += len(llm.chats())
-        until(lambda: shelf.job(run_id).state == "paused", sweeping=True)
+        until(lambda: shelf.job(run_id).state == "paused", seconds=PATIENCE, sweeping=True)
         pause = shelf.job(run_id).pause
         assert pause is not None
         assert (pause["code"], pause["stage"]) == ("LLM_AWAY", "rate")
         kept = len(shelf.labels(run_id))
         assert kept < 2 * PAIRS
         with FakeLlm.serving(free_port) as llm:
-            until(lambda: shelf.stage(run_id, StageName.RATE).state == "succeeded", sweeping=True)
+            until(
+                lambda: shelf.stage(run_id, StageName.RATE).state == "succeeded",
+                seconds=PATIENCE,
+                sweeping=True,
+            )
         asked += len(llm.chats())
     assert (shelf.job(run_id).state, shelf.job(run_id).pause) == ("running", None)
     assert len(shelf.labels(run_id)) == 2 * PAIRS

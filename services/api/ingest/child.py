@@ -1,6 +1,5 @@
 """The parser's process as its parent sees it: started with nothing but its plan, ended with it."""
 
-import errno
 import os
 import subprocess
 import sys
@@ -45,7 +44,7 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
             raise
     outcome = Path(plan.target) / OUTCOME
     if code == disk.EXIT_CODE:
-        raise disk.told(OSError(errno.ENOSPC, ""), written=disk.size_of(Path(plan.target)))
+        raise disk.told(written=disk.size_of(Path(plan.target)))
     if code != 0 or not outcome.exists():
         raise RetryLaterError(f"The parser ended with {code}: {_last_line(log)}", retry_after=5)
     return Outcome.decode(outcome.read_bytes())
