@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.exc import OperationalError
 
 from services.api import event_stream
 from services.api.event_stream import Streams
 from services.api.resume import wants_stream
+from services.api.use_cases.follow_job import Look
 from services.shared.db.repos import jobs, stages
 from services.shared.db.session import engine, unit_of_work
 from services.shared.db.tables import Job
@@ -251,6 +253,42 @@ def test_a_revoked_keys_stream_ends(api: Api) -> None:
         assert admin.delete(f"/v1/keys/{prefix}").status_code == 204
         closed = [one for one in found if one.kind == "closed"]
     assert closed[0].json()["code"] == "UNAUTHENTICATED"
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While set, looks at a job meet a Postgres that is gone."""
+    gone, look = threading.Event(), event_stream.look
+
+    def cut_off(*where: UUID, after: int) -> Look:
+        if gone.is_set():
+            raise OperationalError("SELECT", {}, ConnectionError())
+        return look(*where, after=after)
+
+    monkeypatch.setattr(event_stream, "look", cut_off)
+    return gone
+
+
+def test_a_stream_outlives_a_short_absence_of_postgres(
+    tenant: Tenant, client: httpx.Client, run: UUID, away: threading.Event
+) -> None:
+    with following(client, run) as found:
+        assert next(found).id == "1"
+        away.set()
+        time.sleep(0.3)
+        away.clear()
+        end(tenant, run)
+        assert [one.id for one in until_end(found)] == ["2", "3", "4", "4/end"]
+
+
+def test_a_stream_whose_postgres_stays_away_breaks_off_so_that_its_reader_asks_elsewhere(
+    client: httpx.Client, run: UUID, away: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "AWAY_SECONDS", 0.2)
+    with following(client, run, "3") as found:
+        assert next(found).kind == "progress"
+        away.set()
+        assert [one.kind for one in found] == []
 
 
 def test_a_deleted_jobs_stream_ends_and_its_events_go_with_it(
