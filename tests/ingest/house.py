@@ -59,7 +59,7 @@ def serving(routes: FastAPI) -> Iterator[str]:
     thread.join(10)
 
 
-def until(happened: Callable[[], bool], *, seconds: float = 40) -> None:
+def until(happened: Callable[[], bool], *, seconds: float = 90) -> None:
     """Wait until it has happened."""
     deadline = time.monotonic() + seconds
     while not happened():
