@@ -110,21 +110,21 @@ def away(name: str) -> Strike:
 def frozen(name: str) -> Strike:
     """Return a stop of a process and its children; they wake when their leases are lost."""
 
-    def strike(house: House, _moment: str, pause: float) -> None:
+    def strike(house: House, moment: str, pause: float) -> None:
         parent = psutil.Process(house.pid(name))
         family = [parent, *parent.children(recursive=True)]
         _signal(family, signal.SIGSTOP)
-        house.gate.open()  # what it asked is answered meanwhile
+        _let_pass(house, moment)  # what it asked is answered meanwhile
         time.sleep(FROZEN_SECONDS + pause)
         _signal(family, signal.SIGCONT)
 
     return strike
 
 
-def llm_away(house: House, _moment: str, pause: float) -> str:
+def llm_away(house: House, moment: str, pause: float) -> str:
     """Answer every chat with 503 until the run pauses, and for a while after."""
     house.gate.away = True
-    house.gate.open()  # what was held is answered yet
+    _let_pass(house, moment)  # what was held is answered yet
     try:
         told = _paused(house)
         time.sleep(pause)
@@ -133,10 +133,10 @@ def llm_away(house: House, _moment: str, pause: float) -> str:
     return told
 
 
-def endpoint_away(house: House, _moment: str, pause: float) -> str:
+def endpoint_away(house: House, moment: str, pause: float) -> str:
     """Kill the endpoint of chats and embeddings, and start it when the run has paused."""
     psutil.Process(house.pid("local_llm")).kill()
-    house.gate.open()
+    _let_pass(house, moment)
     told = _paused(house)
     time.sleep(pause)
     house.stack.up()
@@ -166,6 +166,12 @@ def filled_for_uploads(house: House, _moment: str, pause: float) -> None:
     ready = threading.Event()
     threading.Thread(target=hold, name="full disk").start()
     assert ready.wait(60)
+
+
+def _let_pass(house: House, moment: str) -> None:
+    """Open the gate when its moment has come; at an earlier one it is shut for that moment yet."""
+    if moment == moments.RATE:
+        house.gate.open()
 
 
 def _paused(house: House) -> str:
