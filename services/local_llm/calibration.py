@@ -32,10 +32,10 @@ class Thresholds:
 # `python -m services.local_llm.calibrate` derives these again and prints the difference.
 THRESHOLDS = {
     "minilm-l6": Thresholds(
-        user=Cuts(low=0.049, high=0.132), item=Cuts(low=0.012, high=0.098), share=0.7
+        user=Cuts(low=0.047, high=0.131), item=Cuts(low=0.133, high=0.206), share=0.1
     ),
     "hashed-tfidf": Thresholds(
-        user=Cuts(low=0.039, high=0.089), item=Cuts(low=0.060, high=0.090), share=0.5
+        user=Cuts(low=0.039, high=0.089), item=Cuts(low=0.094, high=0.126), share=0.2
     ),
 }
 

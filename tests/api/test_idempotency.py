@@ -135,6 +135,7 @@ def test_interactions_are_counted_once(tenant: Tenant) -> None:
             "duplicates": 0,
             "rejected": 0,
             "errors": [],
+            "warnings": [],
         }
     )
     assert len(stored) == 1

@@ -75,6 +75,18 @@ def test_a_repeated_post_carries_the_same_idempotency_key() -> None:
     assert second.json() == {"method": "llmhni", "seed": 0}
 
 
+def test_a_report_and_an_estimate_are_asked_for_without_starting_anything() -> None:
+    answers = Answer(200, {"warnings": []}), Answer(200, {"pairs": 7})
+    with scripted(*answers) as server, Client(server.url, "k") as client:
+        assert client.preflight("d") == {"warnings": []}
+        assert client.estimate_run("d", budget_pairs=7, seed=None) == {"pairs": 7}
+    report, estimate = server.asked
+    assert (report.method, report.path) == ("GET", "/v1/datasets/d/preflight")
+    assert (estimate.method, estimate.path) == ("POST", "/v1/datasets/d/runs")
+    assert estimate.json() == {"budget_pairs": 7, "validate_only": True}
+    assert "idempotency-key" not in estimate.headers
+
+
 def test_a_post_that_meets_its_own_first_try_waits_for_it_and_any_other_conflict_is_told() -> None:
     running, taken = Answer(409, {"code": "STILL_RUNNING"}), Answer(409, {"code": "NAME_TAKEN"})
     waits: list[float] = []

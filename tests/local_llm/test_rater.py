@@ -170,5 +170,5 @@ def test_the_shipped_constants_of_the_fallback_follow_from_the_fitting_halves(
     # as docs/local_llm.md tells them
     assert areas.cosine.value == pytest.approx(0.671, abs=0.001)
     assert areas.llm.value == pytest.approx(0.799, abs=0.001)
-    assert areas.labels.value == pytest.approx(0.624, abs=0.003)
+    assert areas.labels.value == pytest.approx(0.636, abs=0.003)
     assert not areas.met

@@ -95,6 +95,13 @@ class Client:
         path = f"{_dataset(dataset_id)}/interactions"
         return self._create(path, {"interactions": interactions})
 
+    def preflight(self, dataset_id: str) -> Json:
+        """Return what a dataset holds and what a run would make of it, with `warnings`.
+
+        Nothing is started. A large log takes a while: give the client a `timeout` to match.
+        """
+        return self._get(f"{_dataset(dataset_id)}/preflight")
+
     def upload(
         self,
         dataset_id: str,
@@ -142,6 +149,13 @@ class Client:
         path = f"{_dataset(dataset_id)}/runs"
         body = {name: value for name, value in spec.items() if value is not None}
         return self._create(path, body, idempotency_key)
+
+    def estimate_run(self, dataset_id: str, **spec: object) -> Json:
+        """Return what such a run would ask, spend and take; nothing is started or written."""
+        path = f"{_dataset(dataset_id)}/runs"
+        body = {name: value for name, value in spec.items() if value is not None}
+        answer: Json = self._transport.call("POST", path, json={**body, "validate_only": True})
+        return answer
 
     def job(self, job_id: str) -> Json:
         """Return a job's state, stages and progress."""

@@ -33,6 +33,9 @@ REPLY_TOKENS = 50
 COMPOSED_OF, COMPOSED_CHARS = 5, 400
 """As the snapshot composes the text of a user who has none."""
 
+MOST_LIKED = 60
+"""Items of one user that are looked at: more than any shelf holds."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PerPair:
@@ -134,7 +137,8 @@ def _mean(renderer: Renderer, pairs: Sequence[Pair], view: View) -> float:
 def _readers(
     session: Session, dataset_id: UUID, sample: Sequence[str], positive: Sequence[Comparison]
 ) -> list[Reader]:
-    likes = samples.pairs_of(session, dataset_id, sample, positive)
+    found = samples.pairs_of(session, dataset_id, sample, positive)
+    likes = {user: liked[:MOST_LIKED] for user, liked in found.items()}
     users = samples.texts_of(session, User, dataset_id, sample)
     wanted = {item for liked in likes.values() for item in liked}
     items = samples.texts_of(session, Item, dataset_id, wanted)
