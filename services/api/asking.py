@@ -19,24 +19,18 @@ class Question(Generic[T]):
         self._ask = ask
         self._fresh_seconds = fresh_seconds
         self._lock = threading.Lock()
-        self._asking: _Asking[T] | None = None
+        self._asking: Asking[T] | None = None
 
-    def begin(self) -> None:
-        """Ask, unless an answer is fresh or still awaited."""
+    def begin(self) -> "Asking[T]":
+        """Ask, unless an answer is fresh or still awaited; return what is or will be answered."""
         with self._lock:
             asking = self._asking
             if asking is None or not asking.stands(self._fresh_seconds):
-                self._asking = _Asking(self._name, self._ask)
-
-    def answer(self, until: float) -> T | None:
-        """Return the answer if it comes before this moment of the monotonic clock, else None."""
-        self.begin()
-        asking = self._asking
-        assert asking is not None  # noqa: S101 - it has begun
-        return asking.wait(until - time.monotonic())
+                asking = self._asking = Asking(self._name, self._ask)
+            return asking
 
 
-class _Asking(Generic[T]):
+class Asking(Generic[T]):
     """A question under way, or answered."""
 
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
@@ -51,9 +45,12 @@ class _Asking(Generic[T]):
         age = time.monotonic() - self._begun
         return age < (fresh_seconds if self._answered.is_set() else GIVEN_UP_SECONDS)
 
-    def wait(self, seconds: float) -> T | None:
-        """Return the answer, or None if there is none after so long."""
-        self._answered.wait(max(0.0, seconds))
+    def answer(self, until: float) -> T | None:
+        """Return the answer if it comes before this moment of the monotonic clock, else None.
+
+        An answer that came is told however long others were waited for meanwhile.
+        """
+        self._answered.wait(max(0.0, until - time.monotonic()))
         return self._told
 
     def _run(self) -> None:

@@ -110,8 +110,8 @@ class Held(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield everything, within a second or so."""
         until = time.monotonic() + PATIENCE_SECONDS
-        self._queues.begin()
-        work, queues = self._work.answer(until), self._queues.answer(until)
+        asked = self._work.begin(), self._queues.begin()
+        work, queues = asked[0].answer(until), asked[1].answer(until)
         up = _gauge("winnow_up", "Whether it told the figures below: 1 or 0.", "dependency")
         up.add_metric(["postgres"], work is not None)
         up.add_metric(["valkey"], queues is not None)

@@ -41,10 +41,9 @@ class Readiness:
     def look(self) -> dict[str, Told]:
         """Return every dependency by name, within two seconds whatever hangs."""
         until = time.monotonic() + DEADLINE_SECONDS
-        for question in self._questions.values():
-            question.begin()
+        asked = {name: question.begin() for name, question in self._questions.items()}
         silent = Told("away", f"no answer within {DEADLINE_SECONDS} s", None)
-        return {name: one.answer(until) or silent for name, one in self._questions.items()}
+        return {name: one.answer(until) or silent for name, one in asked.items()}
 
 
 def sum_up(found: Mapping[str, Told]) -> str:

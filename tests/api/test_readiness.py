@@ -81,6 +81,7 @@ def test_a_running_api_names_each_dependency_with_how_long_it_took(
         "workers": "degraded",
         "llm": "away",  # nothing listens on its port, and it is not allowed
         "embedder": "away",
+        "scorer": "not configured",
         "spool": "ok",
         "artifacts": "ok",
     }
@@ -120,6 +121,25 @@ def test_it_answers_within_two_seconds_when_everything_hangs(configure: object) 
     assert found["disk"] == Told("away", "no answer within 1.8 s", None)
     assert found["lists"].status == "ok"
     assert sum_up(found) == "unavailable"
+
+
+def test_who_answered_in_time_is_told_well_though_another_was_waited_for_longer() -> None:
+    given_up, asked = threading.Event(), []
+
+    def hanging() -> Finding:
+        given_up.wait(60)
+        return Finding("ok")
+
+    def slow() -> Finding:
+        asked.append(1)
+        time.sleep(0.3)  # by the time that the other is given up, this answer is no fresh one
+        return Finding("ok")
+
+    both = {"postgres": Probe(hanging), "valkey": Probe(slow, fresh_seconds=0.1)}
+    found = Readiness(both).look()
+    given_up.set()
+    assert found["postgres"] == Told("away", "no answer within 1.8 s", None)
+    assert (found["valkey"].status, len(asked)) == ("ok", 1)
 
 
 def test_an_answer_stands_for_a_second_however_many_ask() -> None:
