@@ -10,6 +10,7 @@ from scripted import Answer, scripted
 
 from winnow_client import ApiError, Client, ConnectionFailedError
 
+PROGRESS = b'event: progress\ndata: {"state": "running", "eta_seconds": 3.5}\n\n'
 END = b'id: 9/end\nevent: end\ndata: {"state": "succeeded"}\n\n'
 
 
@@ -24,10 +25,9 @@ def stream(*messages: bytes, cut: bool = False) -> Answer:
 
 
 def test_events_are_followed_to_the_end_and_progress_is_told_beside_them() -> None:
-    progress = b'event: progress\ndata: {"state": "running", "eta_seconds": 3.5}\n\n'
     told: list[dict[str, Any]] = []
     with (
-        scripted(stream(event(1), progress, event(2), END)) as server,
+        scripted(stream(event(1), PROGRESS, event(2), END)) as server,
         Client(server.url, "k") as client,
     ):
         found = list(client.events("j/1", on_progress=told.append))
@@ -53,6 +53,29 @@ def test_a_broken_a_short_and_a_refused_stream_are_resumed_after_the_last_event(
         assert [one["id"] for one in client.events("j", after=0)] == [1, 2, 3, 4]
     assert [asked.headers["last-event-id"] for asked in server.asked] == list("022233")
     assert waits == [0.5, 1.0, 7.0, 0.5, 10.0]
+
+
+@pytest.mark.parametrize("sign", [PROGRESS, b": still here\n\n"])
+def test_streams_that_a_proxy_cuts_while_nothing_happens_are_resumed_as_long_as_they_live(
+    sign: bytes,
+) -> None:
+    quiet = [Answer(200, b"retry: 3000\n\n" + sign) for _ in range(9)]
+    with (
+        scripted(*quiet, stream(event(1), END)) as server,
+        Client(server.url, "k", sleep=lambda _: None) as client,
+    ):
+        assert [one["id"] for one in client.events("j")] == [1]
+    assert len(server.asked) == 10
+
+
+def test_a_server_that_cuts_every_stream_before_a_word_is_given_up() -> None:
+    with (
+        scripted(*[Answer(200, b"retry: 3000\n\n")] * 9) as server,
+        Client(server.url, "k", sleep=lambda _: None) as client,
+        pytest.raises(ConnectionFailedError, match="cut off"),
+    ):
+        list(client.events("j"))
+    assert len(server.asked) == 5
 
 
 def test_a_reader_may_begin_after_any_event_and_nothing_more_is_no_error() -> None:

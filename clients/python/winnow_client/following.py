@@ -28,7 +28,7 @@ class Message:
 
 
 def messages(lines: Iterator[str]) -> Iterator[Message]:
-    """Yield the messages of a stream; comments keep a connection alive and say nothing."""
+    """Yield the messages of a stream; a comment, a heartbeat, as an empty one."""
     current = Message()
     for line in lines:
         name, _, value = line.partition(":")
@@ -37,6 +37,8 @@ def messages(lines: Iterator[str]) -> Iterator[Message]:
             if current.data:
                 yield current
             current = Message()
+        elif not name:
+            yield Message()
         elif name == "event":
             current.kind = value
         elif name == "id":
@@ -59,11 +61,13 @@ def follow(
         trouble: ApiError | ConnectionFailedError
         try:
             with transport.streaming(path, headers={"Last-Event-ID": last}) as lines:
-                for one in _events(lines, on_progress):
-                    failures, last = 0, one.ident
+                for one in _told(lines, on_progress):
+                    failures = 0  # it lives: a proxy that cuts long streams is no server away
+                    last = one.ident or last
                     if one.kind == "end":
                         return
-                    yield one.json()
+                    if one.ident:
+                        yield one.json()
             trouble = ConnectionFailedError("The stream of events was cut off.")
         except ConnectionFailedError as error:
             trouble = error
@@ -78,16 +82,14 @@ def follow(
         sleep(transport.retry.pause(failures - 1, asked))
 
 
-def _events(lines: Iterator[str], on_progress: Progress | None) -> Iterator[Message]:
-    """Yield the messages that have an id; ApiError when the server closes the stream for good."""
+def _told(lines: Iterator[str], on_progress: Progress | None) -> Iterator[Message]:
+    """Yield the messages, events with an id; ApiError when the server ends the stream for good."""
     for one in messages(lines):
         if one.kind == "closed":
             raise _closed(one.json())
-        if one.kind == "progress":
-            if on_progress:
-                on_progress(one.json())
-        else:
-            yield one
+        if one.kind == "progress" and on_progress:
+            on_progress(one.json())
+        yield one
 
 
 def _closed(said: Json) -> ApiError:
