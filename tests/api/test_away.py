@@ -58,7 +58,8 @@ def test_it_lives_but_is_not_ready(get: object) -> None:
     assert ready.status_code == 503
     assert ready.headers["retry-after"] == "5"
     found = ready.json()["dependencies"]
-    assert {name: found[name]["status"] for name in ("postgres", "lists", "valkey", "llm")} == {
+    named = "postgres", "lists", "valkey", "llm", "scorer"
+    assert {name: found[name]["status"] for name in named} == {
         "postgres": "away",
         "lists": "ok",
         "valkey": "away",
