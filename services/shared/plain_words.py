@@ -25,6 +25,7 @@ PLAINLY = {
     "model_type": "must be a JSON object",
     "string_pattern_mismatch": "holds a character that is not allowed here",
     "string_type": "must be a text",
+    "timezone_aware": "must have an offset from UTC, such as Z or +02:00",
     "uuid_parsing": "must be an id that this api made, a UUID",
     "uuid_type": "must be an id that this api made, a UUID",
 }
@@ -39,6 +40,8 @@ STARTS = {
     "String should have ": "must have ",
     "List should have ": "must have ",
 }
+OURS_ALONE = " after validation"
+"""What pydantic says at the end of a length, and nobody who sent the list need know."""
 
 
 def plain(error: Mapping[str, Any], model: type[BaseModel] | None = None) -> str:
@@ -46,7 +49,7 @@ def plain(error: Mapping[str, Any], model: type[BaseModel] | None = None) -> str
 
     `model` is what was read: beside a field that it lacks, those it has are named.
     """
-    kind, said = str(error["type"]), str(error["msg"])
+    kind, said = str(error["type"]), str(error["msg"]).replace(OURS_ALONE, "")
     if kind == "extra_forbidden" and model is not None:
         told = known_fields(model, tuple(error["loc"]))
         if told is not None:

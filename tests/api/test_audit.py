@@ -115,6 +115,9 @@ def test_entries_are_filtered_and_paged(busy: Tenant) -> None:
         assert first["entries"] + rest == every
         for wrong in ({"action": "nap"}, {"since": "2026-01-01"}, {"key": "wn_x y"}):
             assert admin.get("/v1/audit", params=wrong).status_code == 422
+        naive = admin.get("/v1/audit", params={"since": "2026-01-01T00:00:00"})
+    told = "/query/since: must have an offset from UTC, such as Z or +02:00"
+    assert (naive.status_code, naive.json()["detail"]) == (422, told)
 
 
 def test_the_whole_log_comes_as_one_entry_a_line(busy: Tenant) -> None:

@@ -214,6 +214,24 @@ def test_a_bad_body_changes_nothing_and_says_why(
     assert client.get(f"/v1/datasets/{dataset}").json()["version"] == before
 
 
+@pytest.mark.parametrize(
+    ("route", "body", "sentence"),
+    [
+        (
+            "recommendations:session",
+            {"items": ["i"] * 1001},
+            "/items: must have at most 1000 items, not 1001",
+        ),
+        ("recommendations:batch", {"user_ids": []}, "/user_ids: must have at least 1 item, not 0"),
+    ],
+)
+def test_a_list_of_the_wrong_length_is_told_with_both_numbers(
+    client: httpx.Client, dataset: str, route: str, body: Json, sentence: str
+) -> None:
+    answer = client.post(f"/v1/datasets/{dataset}/{route}", json=body)
+    assert (answer.status_code, answer.json()["detail"]) == (422, sentence)
+
+
 NO_UTF8 = "is no UTF-8 once its percent-encoding is undone"
 NO_NUL = "may not hold the character U+0000"
 SEGMENTS = [

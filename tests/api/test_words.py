@@ -112,10 +112,10 @@ def test_a_pair_that_nobody_spoke_of_has_no_verdict(client: httpx.Client, datase
     [
         ({"verdict": "spam"}, "/verdict", "'hard', 'noise', 'clean' or 'unsure'"),
         ({"verdict": None}, "/verdict", "'hard', 'noise', 'clean' or 'unsure'"),
-        ({}, "/verdict", "Field required"),
+        ({}, "/verdict", "is required"),
         ({"verdict": "hard", "note": "x" * 2001}, "/note", "at most 2000 characters"),
         ({"verdict": "hard", "note": ""}, "/note", "at least 1 character"),
-        ({"verdict": "hard", "author": "a\nb"}, "/author", "pattern"),
+        ({"verdict": "hard", "author": "a\nb"}, "/author", "a character that is not allowed"),
         ({"verdict": "hard", "because": "x"}, "/because", "no such field"),
     ],
 )
@@ -168,17 +168,21 @@ def test_many_words_come_at_once_and_bad_rows_sink_alone(
         {"user_id": "u3", "item_id": "c", "verdict": "nope"},
         {"user_id": "", "item_id": "c", "verdict": "hard"},
         "nonsense",
+        {"user_id": "u4", "item_id": "c", "verdict": "hard", "because": "x"},
     ]
     path = f"/v1/datasets/{dataset}/verdicts:batch"
     answer = client.post(path, json={"verdicts": rows}, headers={"Idempotency-Key": "one"})
     assert answer.status_code == 207, answer.text
     told = answer.json()
-    assert (told["received"], told["changed"], told["rejected"]) == (6, 2, 3)
+    assert (told["received"], told["changed"], told["rejected"]) == (7, 2, 4)
     assert [(e["index"], e["pointer"]) for e in told["errors"]] == [
         (3, "/verdicts/3/verdict"),
         (4, "/verdicts/4/user_id"),
         (5, "/verdicts/5"),
+        (6, "/verdicts/6/because"),
     ]
+    known = "there is no such field; known are verdict, note, author, user_id, item_id"
+    assert told["errors"][3]["detail"] == known
     assert "'hard', 'noise', 'clean' or 'unsure'" in told["errors"][0]["detail"]
     assert told["version"] == _version(client, dataset) == 2
     assert client.get(_path(dataset, "u1", "a")).json()["person"]["note"] == "the last one stands"

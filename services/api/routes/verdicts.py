@@ -159,7 +159,7 @@ def _read(given: list[object]) -> tuple[list[tuple[int, Word]], list[Fault]]:
         try:
             rows.append((index, Word(**NewVerdictRow.model_validate(row).model_dump())))
         except ValidationError as error:
-            first = faults_of(error.errors(), index=index)[0]
+            first = faults_of(error.errors(), index=index, model=NewVerdictRow)[0]
             pointer = f"/verdicts/{index}{first.pointer or ''}"
             faults.append(replace(first, pointer=pointer))
     return rows, faults

@@ -57,7 +57,7 @@ def retry_job(session: Session, job_id: UUID, *, is_kept: Callable[[str], bool])
     job = _steerable(session, job_id)
     if job.state not in {"failed", "cancelled"}:
         raise ConflictError(
-            f"The job is {job.state}; only one that failed or was cancelled is tried again.",
+            f"The job's state is {job.state}: only what failed or was cancelled is tried again.",
             code="NOT_FAILED",
         )
     _check_dataset(session, job)
