@@ -110,7 +110,12 @@ class Settings(BaseSettings):
     flush_seconds: float = Field(default=0.5, gt=0)
     train_threads: int = Field(default=1, ge=1, description="torch threads of one stage")
     device: str = Field(default="auto", pattern="^(auto|cpu|cuda(:[0-9]+)?)$")
-    list_length: int = Field(default=100, ge=1, description="items per pre-encoded list")
+    list_length: int = Field(
+        default=100,
+        ge=1,
+        le=1000,  # as many as the scorer is asked for: shared.scoring.MAX_K
+        description="items per pre-encoded list, 1,000 at most",
+    )
     pulse_file: Path | None = Field(
         default=None, description="touched by a worker that takes messages: for health checks"
     )

@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from annotated_types import Le
 from pydantic import BaseModel
 
+from services.shared.scoring import MAX_K
 from services.shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,6 +32,11 @@ def test_a_line_of_the_example_that_nobody_filled_in_counts_as_unset(
     for name in empty:
         monkeypatch.setenv(name, "")
     assert Settings() == before
+
+
+def test_a_published_list_is_no_longer_than_the_scorer_may_be_asked_for() -> None:
+    rules = Settings.model_fields["list_length"].metadata
+    assert [rule.le for rule in rules if isinstance(rule, Le)] == [MAX_K]
 
 
 def test_no_secret_has_a_default() -> None:
