@@ -175,6 +175,20 @@ REVOKE ALL ON FUNCTION workload() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION workload() TO winnow_app;
 """
 
+# A pause is nobody's work: neither a job's own, nor that of the stage it names, nor, where a person
+# asked for it and it names none, that of any. Read under the caller's policies.
+WAITED = """
+CREATE FUNCTION waited_seconds(p_job uuid, p_stage text, p_from timestamptz, p_until timestamptz)
+RETURNS double precision LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT coalesce(sum(greatest(0, extract(
+        epoch FROM least(w.ended, p_until) - greatest(w.at, p_from)))), 0)::double precision
+    FROM (SELECT e.kind, e.at, e.data -> 'pause' ->> 'stage' AS stage,
+                 lead(e.at) OVER (ORDER BY e.seq) AS ended
+          FROM job_events e WHERE e.job_id = p_job AND e.stage IS NULL) w
+    WHERE w.kind = 'job.paused' AND (w.stage IS NULL OR w.stage = p_stage)
+$$;
+"""
+
 # What stages took lately, in any project, for the first estimate of a new one: numbers and the
 # LLM's name; no id, no name, and figures without what is nested or a text.
 RECENT = """
@@ -184,7 +198,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH lately AS (
         SELECT j.id, row_number() OVER (ORDER BY j.created_at DESC) AS place FROM jobs j
         WHERE j.kind = 'run' AND j.state = 'succeeded' ORDER BY j.created_at DESC LIMIT p_runs)
-    SELECT l.place, r.llm, s.name, extract(epoch FROM s.finished_at - s.started_at),
+    SELECT l.place, r.llm, s.name, greatest(0, extract(epoch FROM s.finished_at - s.started_at)
+               - waited_seconds(l.id, s.name, s.started_at, s.finished_at)),
            coalesce((SELECT jsonb_object_agg(f.key, f.value) FROM jsonb_each(s.figures) f
                      WHERE jsonb_typeof(f.value) = 'number'), '{}')
     FROM lately l JOIN runs r ON r.id = l.id JOIN stages s ON s.run_id = l.id
@@ -195,7 +210,8 @@ GRANT EXECUTE ON FUNCTION recent_stages(integer) TO winnow_app;
 CREATE FUNCTION recent_imports(p_kind text, p_jobs integer)
 RETURNS TABLE (size_bytes bigint, seconds double precision)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT i.size_bytes, extract(epoch FROM lately.finished_at - lately.started_at) FROM (
+    SELECT i.size_bytes, greatest(0, extract(epoch FROM lately.finished_at - lately.started_at)
+               - waited_seconds(lately.id, NULL, lately.started_at, lately.finished_at)) FROM (
         SELECT j.id, j.started_at, j.finished_at FROM jobs j
         WHERE j.kind = 'import' AND j.state = 'succeeded' AND j.finished_at > j.started_at
         ORDER BY j.created_at DESC LIMIT p_jobs) lately
@@ -215,6 +231,7 @@ FUNCTIONS = (
     "note_job()",
     "add_job_event(uuid, uuid, text, text, jsonb)",
     "small_figures(jsonb)",
+    "waited_seconds(uuid, text, timestamptz, timestamptz)",
 )
 TRIGGERS = (
     ("add_usage", "usage"),
@@ -255,7 +272,7 @@ def upgrade() -> None:
         ["state"],
         postgresql_where=sa.text("state IN ('ready', 'running')"),
     )
-    for definition in (POLICE, SMALL, ADD, JOB, STAGE, BATCH, TOTALS, WORKLOAD, RECENT):
+    for definition in (POLICE, SMALL, ADD, JOB, STAGE, BATCH, TOTALS, WORKLOAD, WAITED, RECENT):
         op.execute(definition)
 
 

@@ -1,13 +1,14 @@
 """Postgres notes what happens to a job, numbered in the order of the commits, whoever writes."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select, text, update
 
-from services.shared.db.repos import batches, events, jobs, stages
+from services.shared.db.repos import batches, events, history, jobs, listings, stages
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Job, JobEvent, RatingBatch, Stage, Usage
 from services.shared.ids import new_id
@@ -108,6 +109,34 @@ def test_attempts_releases_failures_and_dead_batches_tell_their_reasons(
     assert ("stage.failed", "snapshot", 3) in told
     assert errors == [error, error]
     assert seen(project, run)[-1][1] == "job.failed"
+
+
+def test_pauses_are_left_out_of_what_a_stage_took(project: UUID, run: UUID) -> None:
+    begun = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    happened: list[tuple[int, str, str | None, dict[str, object]]] = [
+        (10, "job.paused", None, {"pause": {"code": "LLM_AWAY", "stage": "rate"}}),
+        (70, "job.resumed", None, {}),
+        (80, "job.paused", None, {"pause": {"code": "ASKED"}}),
+        (85, "batch.dead", "rate", {}),
+        (100, "job.resumed", None, {}),
+    ]
+    with unit_of_work(project) as session:
+        for seq, (seconds, kind, stage, data) in enumerate(happened, start=3):
+            told = {"project_id": project, "job_id": run, "kind": kind, "stage": stage}
+            at = begun + timedelta(seconds=seconds)
+            session.add(JobEvent(**told, data=data, seq=seq, at=at))
+        worked = update(Stage).where(Stage.name.in_(["rate", "train_raw"]), Stage.run_id == run)
+        end = begun + timedelta(seconds=120)
+        session.execute(worked.values(started_at=begun, finished_at=end))
+        jobs.end(session, run, "succeeded")
+    with unit_of_work(project) as session:
+        dataset = jobs.get(session, run).dataset_id
+        assert dataset is not None
+        # 60 seconds without the LLM were rating's alone, the 20 that a person asked for everybody's
+        expected = {"rate": 40.0, "train_raw": 100.0}
+        assert listings.seconds_of(session, run) == expected
+        for past in (history.of_dataset(session, dataset)[0], history.anywhere(session)[0]):
+            assert {name: took.seconds for name, took in past.stages.items()} == expected
 
 
 def test_a_reader_never_misses_the_event_of_a_transaction_that_commits_late(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
 from services.shared.db.tables import Import, Job, Run, Stage
@@ -52,11 +52,18 @@ def of_dataset(session: Session, dataset_id: UUID) -> list[Past]:
         .limit(OF_DATASET)
     )
     found = {row.id: Past(row.llm) for row in session.execute(newest)}
-    took = func.extract("epoch", Stage.finished_at - Stage.started_at)
+    took = worked_seconds()
     query = select(Stage.run_id, Stage.name, took.label("seconds"), Stage.figures)
     for row in session.execute(query.where(Stage.run_id.in_(found), took > 0)):
         found[row.run_id].stages[row.name] = Took(float(row.seconds), row.figures)
     return list(found.values())
+
+
+def worked_seconds() -> ColumnElement[Any]:
+    """Return what a stage took from its beginning to its end, without the pauses between them."""
+    beginning, end = Stage.started_at, Stage.finished_at
+    waited = func.waited_seconds(Stage.run_id, Stage.name, beginning, end)
+    return func.extract("epoch", end - beginning) - waited
 
 
 def anywhere(session: Session) -> list[Past]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from services.shared.db.repos.history import worked_seconds
 from services.shared.db.repos.jobs import ENDED
 from services.shared.db.tables import Dataset, Import, Job, Model, Prompt, Run, Stage
 from services.shared.errors import NotFoundError
@@ -98,9 +99,9 @@ def stages_of(session: Session, run_ids: Collection[UUID]) -> dict[UUID, list[St
 
 
 def seconds_of(session: Session, run_id: UUID) -> dict[str, float]:
-    """Return what each finished stage of a run took."""
-    took = Stage.finished_at - Stage.started_at
-    query = select(Stage.name, func.extract("epoch", took).label("seconds")).where(
+    """Return what each finished stage of a run took, without its pauses."""
+    took = worked_seconds()
+    query = select(Stage.name, took.label("seconds")).where(
         Stage.run_id == run_id, took.is_not(None)
     )
     return {row.name: float(row.seconds) for row in session.execute(query)}
