@@ -303,3 +303,41 @@ def test_another_projects_key_finds_nothing(world: World) -> None:
             stranger.post(world.path("/recommendations:batch"), json={"user_ids": ["u001"]}),
         ]
     assert {(a.status_code, a.json()["code"]) for a in answers} == {(404, "NOT_FOUND")}
+
+
+def test_the_graph_that_somebody_chose_answers_on_every_way(world: World) -> None:
+    world.add("chooser", [item(1), item(3)])
+
+    def told(graph: str | None) -> list[Any]:
+        """Return the scores of each way: published, filtered, folded in, posted, likeness."""
+        named = {} if graph is None else {"graph": graph}
+        with world.client("read") as asking:
+            likeness = asking.get(world.path(f"/items/{item(1)}/similar"), params=named).json()
+            posted = [
+                asking.post(world.path(route), json={**body, **named}).json()
+                for route, body in (
+                    ("/recommendations:batch", {"user_ids": ["u001", "chooser"]}),
+                    ("/recommendations:session", {"items": [item(1)]}),
+                )
+            ]
+        single = [
+            world.recommend("u001", **named).json(),
+            world.recommend("u001", filter="price>=0", **named).json(),
+            world.recommend("chooser", **named).json(),
+        ]
+        lists = [*single, *posted[0]["recommendations"], posted[1], likeness]
+        return [[one["score"] for one in found["items"]] for found in lists]
+
+    by_graph = {graph: told(graph) for graph in ("raw", "denoised")}
+    assert all(raw != other for raw, other in zip(*by_graph.values(), strict=True))
+    model = world.recommend("u001").json()["model_id"]
+    with world.client("write") as writer:
+        default = writer.get(f"/v1/models/{model}").json()["default_graph"]
+        (chosen,) = by_graph.keys() - {default}
+        path = f"/v1/models/{model}:promote"
+        assert writer.post(path, json={"graph": chosen}).json()["served_graph"] == chosen
+        try:
+            assert told(None) == by_graph[chosen]
+        finally:
+            assert writer.post(path).json()["served_graph"] == default
+    assert told(None) == by_graph[default]
