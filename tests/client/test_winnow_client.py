@@ -199,9 +199,9 @@ def test_a_batch_gives_a_list_a_user_and_likeness_a_list() -> None:
     answers = (Answer(200, {"recommendations": rows}), Answer(200, {"items": [{"item_id": "x"}]}))
     with scripted(*answers) as server, Client(server.url, "k") as client:
         assert client.recommend_batch("d", ["u"], k=2) == rows
-        assert client.similar("d", "a/1", by="semantic", k=4) == [{"item_id": "x"}]
+        assert client.similar("d", "a/1", by="semantic", k=4, graph="raw") == [{"item_id": "x"}]
     assert json.loads(server.asked[0].body) == {"user_ids": ["u"], "k": 2}
-    assert server.asked[1].path == "/v1/datasets/d/items/a%2F1/similar?by=semantic&k=4"
+    assert server.asked[1].path == "/v1/datasets/d/items/a%2F1/similar?by=semantic&k=4&graph=raw"
 
 
 def test_the_key_goes_along() -> None:

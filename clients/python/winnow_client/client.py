@@ -234,7 +234,7 @@ class Client:
         fresh: bool = False,
         include_new_items: bool = False,
     ) -> Json:
-        """Return a user's top-K; graph: raw or denoised, the model's default where None.
+        """Return a user's top-K; graph: raw or denoised, the one that is served where None.
 
         `filter` compares items' attributes: `category="sf" AND price<20`. `fresh` folds in what a
         known user did since the training.
@@ -286,12 +286,15 @@ class Client:
         item_id: str,
         *,
         by: str = "collaborative",
-        k: int = 10,
+        k: int | None = None,
         filter: str | None = None,  # noqa: A002 - the API's name
+        model: str | None = None,
+        graph: str | None = None,
     ) -> list[Json]:
         """Return the items most like one; by: collaborative (who takes them) or semantic."""
         path = f"{_dataset(dataset_id)}/items/{segment(item_id)}/similar"
-        answer = self._get(path, {"by": by, "k": k, "filter": filter})
+        wishes = {"by": by, "k": k, "filter": filter, "model": model, "graph": graph}
+        answer = self._get(path, wishes)
         rows: list[Json] = answer["items"]
         return rows
 

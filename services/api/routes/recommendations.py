@@ -42,7 +42,7 @@ Filter = Annotated[
 Model = Annotated[UUID | None, FromQuery(description="by default the one that is served")]
 Graph = Annotated[
     Literal["raw", "denoised"] | None,
-    FromQuery(description="by default as was chosen, else as the model card says"),
+    FromQuery(description="by default as was chosen for the dataset, else as the model card says"),
 ]
 K = Annotated[int, FromQuery(ge=1, description="how many items at most")]
 

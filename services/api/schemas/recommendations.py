@@ -79,7 +79,7 @@ class _Wishes(Body):
     model: UUID | None = None
     """By default the one that is served."""
     graph: Graph | None = None
-    """By default as the model card says."""
+    """By default as was chosen for the dataset, else as the model card says."""
 
 
 class BatchOfUsers(_Wishes):
