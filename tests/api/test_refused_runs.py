@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from services.shared.db.repos import samples
 from services.shared.db.session import unit_of_work
 from tests.api.conftest import Tenant
 from tests.api.rows import add_run, set_stage
@@ -230,3 +231,18 @@ def test_minutes_follow_the_last_run_and_dollars_the_price(
     assert found["prompts"] == 100
     assert found["minutes_basis"] == "At the rates of the dataset's last run."
     assert found["minutes"] == pytest.approx(1 + 1 + 12, abs=0.1)
+
+
+def test_of_a_user_who_took_much_an_estimate_reads_a_part(tenant: Tenant) -> None:
+    twice = _rows(2, 12) + _rows(2, 12, type="again")
+    dataset = _filled(tenant, "much taken", twice)
+    with unit_of_work(tenant.id) as session:
+        part, every = (
+            samples.pairs_of(session, UUID(dataset), ["u00", "u01"], (), most=most)
+            for most in (5, 99)
+        )
+    assert {user: sorted(items) for user, items in every.items()} == {
+        user: [f"i{n:02d}" for n in range(12)] for user in ("u00", "u01")
+    }
+    assert part == {user: items[:5] for user, items in every.items()}
+    assert part["u00"] != part["u01"], "each by an order of their own"

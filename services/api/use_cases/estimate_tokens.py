@@ -137,8 +137,7 @@ def _mean(renderer: Renderer, pairs: Sequence[Pair], view: View) -> float:
 def _readers(
     session: Session, dataset_id: UUID, sample: Sequence[str], positive: Sequence[Comparison]
 ) -> list[Reader]:
-    found = samples.pairs_of(session, dataset_id, sample, positive)
-    likes = {user: liked[:MOST_LIKED] for user, liked in found.items()}
+    likes = samples.pairs_of(session, dataset_id, sample, positive, most=MOST_LIKED)
     users = samples.texts_of(session, User, dataset_id, sample)
     wanted = {item for liked in likes.values() for item in liked}
     items = samples.texts_of(session, Item, dataset_id, wanted)

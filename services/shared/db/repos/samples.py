@@ -37,17 +37,26 @@ class Told:
 
 
 def pairs_of(
-    session: Session, dataset_id: UUID, users: Collection[str], positive: Sequence[Comparison]
+    session: Session,
+    dataset_id: UUID,
+    users: Collection[str],
+    positive: Sequence[Comparison],
+    *,
+    most: int,
 ) -> dict[str, list[str]]:
-    """Return the items of these users' positive pairs, in the order of a hash."""
-    query = (
-        select(Interaction.user_id, Interaction.item_id)
-        .where(*conditions(dataset_id, positive), Interaction.user_id.in_(users))
-        .group_by(Interaction.user_id, Interaction.item_id)
-        .order_by(Interaction.user_id, func.md5(Interaction.user_id + Interaction.item_id))
+    """Return the items of these users' positive pairs, at most so many each, by a hash's order."""
+    user_id, item_id = Interaction.user_id, Interaction.item_id
+    place = func.row_number().over(partition_by=user_id, order_by=func.md5(user_id + item_id))
+    drawn = (
+        select(user_id, item_id, place.label("place"))
+        .where(*conditions(dataset_id, positive), user_id.in_(users))
+        .group_by(user_id, item_id)
+        .subquery()
     )
+    # a robot among them may have millions
+    query = select(drawn.c.user_id, drawn.c.item_id).where(drawn.c.place <= most)
     found: dict[str, list[str]] = {}
-    for user, item in session.execute(query):
+    for user, item in session.execute(query.order_by(drawn.c.user_id, drawn.c.place)):
         found.setdefault(user, []).append(item)
     return found
 
