@@ -37,10 +37,13 @@ $$;
 """
 
 # The lock is taken at the commit, when all other locks are held: it can be waited for in no cycle.
+# So the job's row, which the new row refers to, is locked before it: whoever holds it outright, as
+# processes of before did, would wait for the advisory lock at their own commit.
 ADD = """
 CREATE FUNCTION add_job_event(p_project uuid, p_job uuid, p_kind text, p_stage text, p_data jsonb)
 RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
+    PERFORM FROM jobs j WHERE j.id = p_job FOR KEY SHARE;
     PERFORM pg_advisory_xact_lock(hashtextextended('job events ' || p_job, 0));
     INSERT INTO job_events (project_id, job_id, seq, at, kind, stage, data)
     SELECT p_project, p_job,
