@@ -22,7 +22,7 @@ ALTER TABLE job_events FORCE ROW LEVEL SECURITY;
 CREATE POLICY project ON job_events TO winnow_app
     USING (project_id = {CONTEXT}) WITH CHECK (project_id = {CONTEXT});
 CREATE POLICY migrations ON job_events TO winnow_owner USING (true) WITH CHECK (true);
-GRANT SELECT, INSERT, UPDATE, DELETE ON job_events TO winnow_app;
+GRANT SELECT, INSERT ON job_events TO winnow_app; -- what a reader has seen stays as it was
 """
 
 # Nested figures (histograms, losses, errors by line) stay where they are: the job shows them.
@@ -131,6 +131,7 @@ CREATE TABLE totals.usage (
     attempts bigint NOT NULL, prompt_tokens bigint NOT NULL, completion_tokens bigint NOT NULL,
     PRIMARY KEY (kind, model, status, shard)
 ) WITH (fillfactor = 50);
+LOCK TABLE usage IN SHARE ROW EXCLUSIVE MODE; -- nothing comes between the sum and its trigger
 INSERT INTO totals.usage SELECT kind, model, status, 0, count(*),
     coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)
     FROM usage GROUP BY kind, model, status;
@@ -147,6 +148,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE ALL ON FUNCTION totals.add_usage() FROM PUBLIC;
 CREATE TRIGGER add_usage AFTER INSERT ON usage
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION totals.add_usage();
 CREATE FUNCTION usage_totals()
