@@ -100,6 +100,16 @@ def test_going_down_with_rows_lets_what_was_paused_go_on(database: Database) -> 
         assert stages.claim(session, run_id, StageName.SNAPSHOT) is not None
 
 
+def test_a_process_of_before_finds_its_keys_while_the_database_goes_up(database: Database) -> None:
+    run.downgrade(database.owner_url, FIRST)
+    with psycopg.connect(libpq(database.app_url), autocommit=True) as before:
+        before.prepare_threshold = 0  # a plan is kept from the first time on
+        ask = "SELECT * FROM authenticate(%s)"
+        assert before.execute(ask, ["a-prefix"]).fetchall() == []
+        run.upgrade(database.owner_url)
+        assert before.execute(ask, ["a-prefix"]).fetchall() == []
+
+
 def _counts(database: Database) -> dict[str, int]:
     """Return how many rows each table has."""
     with psycopg.connect(libpq(database.owner_url)) as owner:
