@@ -131,7 +131,7 @@ def parse(path: Path, form: str, packing: str | None) -> tuple[Outcome, Ran]:
             timezone=None,
             max_rejected=0.01,
         )
-        ran = _run(child.COMMAND, given=plan.encode())
+        ran = _run(child.command(), given=plan.encode())
         return Outcome.decode((Path(target) / OUTCOME).read_bytes()), ran
 
 

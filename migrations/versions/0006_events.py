@@ -22,7 +22,7 @@ ALTER TABLE job_events FORCE ROW LEVEL SECURITY;
 CREATE POLICY project ON job_events TO winnow_app
     USING (project_id = {CONTEXT}) WITH CHECK (project_id = {CONTEXT});
 CREATE POLICY migrations ON job_events TO winnow_owner USING (true) WITH CHECK (true);
-GRANT SELECT, INSERT, UPDATE, DELETE ON job_events TO winnow_app;
+GRANT SELECT, INSERT ON job_events TO winnow_app; -- what a reader has seen stays as it was
 """
 
 # Nested figures (histograms, losses, errors by line) stay where they are: the job shows them.
@@ -37,10 +37,13 @@ $$;
 """
 
 # The lock is taken at the commit, when all other locks are held: it can be waited for in no cycle.
+# So the job's row, which the new row refers to, is locked before it: whoever holds it outright, as
+# processes of before did, would wait for the advisory lock at their own commit.
 ADD = """
 CREATE FUNCTION add_job_event(p_project uuid, p_job uuid, p_kind text, p_stage text, p_data jsonb)
 RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
+    PERFORM FROM jobs j WHERE j.id = p_job FOR KEY SHARE;
     PERFORM pg_advisory_xact_lock(hashtextextended('job events ' || p_job, 0));
     INSERT INTO job_events (project_id, job_id, seq, at, kind, stage, data)
     SELECT p_project, p_job,
@@ -128,6 +131,7 @@ CREATE TABLE totals.usage (
     attempts bigint NOT NULL, prompt_tokens bigint NOT NULL, completion_tokens bigint NOT NULL,
     PRIMARY KEY (kind, model, status, shard)
 ) WITH (fillfactor = 50);
+LOCK TABLE usage IN SHARE ROW EXCLUSIVE MODE; -- nothing comes between the sum and its trigger
 INSERT INTO totals.usage SELECT kind, model, status, 0, count(*),
     coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0)
     FROM usage GROUP BY kind, model, status;
@@ -144,6 +148,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE ALL ON FUNCTION totals.add_usage() FROM PUBLIC;
 CREATE TRIGGER add_usage AFTER INSERT ON usage
     REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION totals.add_usage();
 CREATE FUNCTION usage_totals()

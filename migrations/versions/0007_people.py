@@ -29,17 +29,18 @@ TABLES = {
     "audit_log": "SELECT, INSERT",
 }
 
-# With the key's name: who acts under it is written down beside what was done.
-AUTHENTICATE = """
-CREATE FUNCTION authenticate(key_prefix text)
+# With the key's name: who acts under it is written down beside what was done. A function of its
+# own, since processes of before hold plans of `authenticate`, which fail once its columns change.
+IDENTIFY = """
+CREATE FUNCTION identify(key_prefix text)
 RETURNS TABLE (id uuid, project_id uuid, role text, secret_sha256 bytea,
-               expires_at timestamptz, revoked_at timestamptz{name})
+               expires_at timestamptz, revoked_at timestamptz, name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT k.id, k.project_id, k.role, k.secret_sha256, k.expires_at, k.revoked_at{column}
+    SELECT k.id, k.project_id, k.role, k.secret_sha256, k.expires_at, k.revoked_at, k.name
     FROM api_keys k WHERE k.prefix = key_prefix
 $$;
-REVOKE ALL ON FUNCTION authenticate(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION authenticate(text) TO winnow_app;
+REVOKE ALL ON FUNCTION identify(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION identify(text) TO winnow_app;
 """
 
 # Which model served before is not known for datasets that are older than this table.
@@ -60,14 +61,12 @@ def upgrade() -> None:
     op.alter_column("verdicts", "score", nullable=True)  # of a pair that nobody suspected
     op.add_column("datasets", sa.Column("current_graph", sa.String(length=64), nullable=True))
     op.execute(SERVED_NOW)
-    op.execute("DROP FUNCTION authenticate(text)")
-    op.execute(AUTHENTICATE.format(name=", name text", column=", k.name"))
+    op.execute(IDENTIFY)
 
 
 def downgrade() -> None:
     """Forget people's words and deeds."""
-    op.execute("DROP FUNCTION authenticate(text)")
-    op.execute(AUTHENTICATE.format(name="", column=""))
+    op.execute("DROP FUNCTION identify(text)")
     op.drop_column("datasets", "current_graph")
     op.execute("DELETE FROM verdicts WHERE score IS NULL")
     op.alter_column("verdicts", "score", nullable=False)

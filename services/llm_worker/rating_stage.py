@@ -29,9 +29,10 @@ def begin(run_id: UUID, *, project_id: UUID) -> None:
             stages.cancelled(session, lease)
             return
         batches.cut(session, run_id=run_id, project_id=project_id)
-        waiting = batches.counts(session, run_id).get("pending", 0)
+        counts = batches.counts(session, run_id)
+        waiting, held = counts.get("pending", 0), counts.get("running", 0)
         log.info("rating_cut", batches=waiting)
-        if not waiting:
+        if not waiting and not held:  # an old message may have taken one before the stage was ours
             _finish(session, lease)
             return
         stages.park(session, lease)

@@ -1,15 +1,20 @@
 """Postgres notes what happens to a job, numbered in the order of the commits, whoever writes."""
 
 import threading
+import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
 from sqlalchemy import delete, select, text, update
+from sqlalchemy.orm import Session
 
-from services.shared.db.repos import batches, events, history, jobs, listings, stages
-from services.shared.db.session import unit_of_work
+from services.shared.db.repos import batches, events, history, jobs, listings, stages, usage
+from services.shared.db.repos.stages import StageLease
+from services.shared.db.repos.usage import Attempt
+from services.shared.db.session import engine, set_project, unit_of_work
 from services.shared.db.tables import Job, JobEvent, RatingBatch, Stage, Usage
 from services.shared.ids import new_id
 from services.shared.stages import StageName
@@ -199,6 +204,48 @@ def test_a_claim_and_a_cancellation_that_meet_do_not_wait_in_a_circle(
         assert jobs.state(session, run) == "cancelling"
 
 
+def test_a_claim_of_a_queued_run_and_its_cancellation_lock_in_one_order(
+    project: UUID, run: UUID, database: Database
+) -> None:
+    claimed: list[StageLease | None] = []
+
+    def claim() -> None:
+        with unit_of_work(project) as session:
+            claimed.append(stages.claim(session, run, StageName.SNAPSHOT))
+
+    with unit_of_work(project) as session:
+        jobs.lock(session, run)
+        claimer = threading.Thread(target=claim)
+        claimer.start()
+        _wait_for_lock(database)
+        stages.cancel_run(session, run)
+    claimer.join(30)
+    assert claimed == [None]
+    with unit_of_work(project) as session:
+        assert jobs.state(session, run) == "cancelled"
+
+
+def test_an_event_waits_in_no_circle_with_one_who_has_locked_the_whole_row(
+    project: UUID, run: UUID, database: Database
+) -> None:
+    ended = threading.Event()
+
+    def write() -> None:
+        with unit_of_work(project) as session:
+            session.execute(text("UPDATE stages SET state = 'running' WHERE name = 'snapshot'"))
+        ended.set()
+
+    with unit_of_work(project) as session:
+        session.execute(text("SELECT FROM jobs FOR UPDATE"))  # as processes of before did
+        writer = threading.Thread(target=write)
+        writer.start()
+        _wait_for_lock(database)
+        jobs.start(session, run)
+    assert ended.wait(30)
+    writer.join()
+    assert [kind for _, kind in seen(project, run)[2:]] == ["job.running", "stage.running"]
+
+
 def test_events_go_with_their_job_even_when_it_ends_in_the_same_transaction(
     project: UUID, run: UUID
 ) -> None:
@@ -227,6 +274,64 @@ def test_sums_of_usage_grow_with_every_attempt_and_outlive_the_rows(
     with unit_of_work(project) as session:
         session.execute(delete(Usage))
     assert totals() == {("chat", "ok"): (2, 20), ("chat", "timeout"): (1, 0)}
+
+
+def test_attempts_that_ended_in_several_ways_wait_for_a_sum_with_no_other_held(
+    project: UUID, run: UUID, database: Database
+) -> None:
+    def attempt(status: str) -> Attempt:
+        of = {"prompt_tokens": 1, "completion_tokens": 1, "latency_ms": 1.0, "attempt": 1}
+        return Attempt(kind="chat", model="several", status=status, **of)
+
+    def add(session: Session, *statuses: str) -> None:
+        usage.add(session, [attempt(one) for one in statuses], project_id=project, run_id=run)
+
+    def add_both() -> None:
+        add(one, "timeout", "ok")
+        one.commit()
+
+    with ExitStack() as sessions:
+        one, other = _sessions_of_one_sum(sessions, project)
+        with psycopg.connect(libpq(database.admin_url)) as holder:
+            add(other, "ok", "timeout")
+            other.commit()
+            set_project(other, project)
+            holder.execute(
+                "SELECT FROM totals.usage WHERE model = 'several' AND status = 'ok' FOR UPDATE"
+            )
+            writer = threading.Thread(target=add_both)
+            writer.start()
+            _wait_for_lock(database)
+            other.execute(text("SET LOCAL lock_timeout = '5s'"))
+            add(other, "timeout")
+            other.commit()
+        writer.join(30)
+        assert not writer.is_alive()
+    with unit_of_work() as session:
+        rows = session.execute(text("SELECT * FROM usage_totals() WHERE model = 'several'"))
+        assert {row.status: row.attempts for row in rows} == {"ok": 2, "timeout": 3}
+
+
+def _sessions_of_one_sum(sessions: ExitStack, project: UUID) -> tuple[Session, Session]:
+    """Return two sessions whose backends add to the same one of the sixteen sums."""
+    by_shard: dict[int, Session] = {}
+    for _ in range(17):
+        session = sessions.enter_context(Session(engine("database_url")))
+        set_project(session, project)
+        shard = session.scalars(text("SELECT pg_backend_pid() % 16")).one()
+        if shard in by_shard:
+            return by_shard[shard], session
+        by_shard[shard] = session
+    raise AssertionError
+
+
+def _wait_for_lock(database: Database) -> None:
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with psycopg.connect(libpq(database.admin_url), autocommit=True) as asking:
+        deadline = time.monotonic() + 30
+        while asking.execute(query).fetchone() == (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_the_app_role_reads_sums_of_all_projects_but_not_their_tables(

@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 
@@ -66,9 +67,8 @@ def main(
     with tempfile.TemporaryDirectory(prefix="winnow-faults-") as scratch:
         place = home or Path(scratch) / "home"
         Home(place.absolute()).create()
-        if own_mounts:
-            disks.mount(place)
-        with houses.running(place, **SETTINGS) as house:
+        small = disks.mounted(place) if own_mounts else nullcontext()
+        with small, houses.running(place, **SETTINGS) as house:
             bench = Bench.prepare(house, shops.write(Path(scratch)))
             for number, trial in enumerate(left, start=1):
                 outcome = bench.run(trial)

@@ -20,22 +20,41 @@ BLOCK = bytes(4096)
 
 def enter(arguments: Sequence[str]) -> None:
     """Start this program again in mounts of its own; return where the system has none to give."""
+    prefix = apart()
+    if prefix:
+        again = [*prefix, sys.executable, "-m", "tests.faults", *arguments]
+        os.execvp(again[0], again)  # noqa: S606 - there is nothing for a shell to do
+
+
+def apart() -> list[str]:
+    """Return the words before a command that give it mounts of its own; none where we may not."""
     prefix = ["unshare", "--mount", "--propagation", "private"]
     if os.geteuid() != 0:
         prefix += ["--user", "--map-root-user"]
     with suppress(OSError, subprocess.CalledProcessError):
         subprocess.run([*prefix, "true"], check=True, capture_output=True)
-        again = [*prefix, sys.executable, "-m", "tests.faults", *arguments]
-        os.execvp(again[0], again)  # noqa: S606 - there is nothing for a shell to do
+        return prefix
+    return []
 
 
-def mount(home: Path) -> None:
-    """Put a small disk below each folder of a home that has not been used yet."""
-    for name in FOLDERS:
-        (home / name).mkdir(mode=0o700, exist_ok=True)
-        options = f"size={MEGABYTES}m,mode=0700"
-        words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(home / name)]
-        subprocess.run(words, check=True)
+@contextmanager
+def mounted(home: Path) -> Iterator[None]:
+    """Keep a small disk below each folder of a home that has not been used yet.
+
+    Taken away at the end, whoever still has a file open there: the home may then be removed.
+    """
+    places = [home / name for name in FOLDERS]
+    try:
+        for place in places:
+            place.mkdir(mode=0o700, exist_ok=True)
+            options = f"size={MEGABYTES}m,mode=0700"
+            words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+            subprocess.run(words, check=True)
+        yield
+    finally:
+        for place in places:
+            words = ["umount", "--lazy", str(place)]
+            subprocess.run(words, check=False)
 
 
 @contextmanager

@@ -425,6 +425,27 @@ def test_a_batch_that_is_still_held_when_its_run_begins_again_is_rated_once(
     assert set(shelf.ratings().values()) == {1}
 
 
+def test_a_batch_that_an_old_message_took_before_its_stage_began_again_is_waited_for(
+    shelf: Shelf, llm: FakeLlm
+) -> None:
+    run_id = _parked(shelf)
+    llm.script = lambda _: refused(401)
+    shelf.do(Task.RATE_BATCH, run_id)
+    llm.script = lambda _: None
+    with unit_of_work(shelf.project_id) as session:
+        retry_job(session, run_id, is_kept=lambda _: False)
+    with unit_of_work(shelf.project_id) as session:
+        held = batches.claim(session, run_id)
+        assert held is not None
+    shelf.do(Task.RATE, run_id)
+    assert shelf.stage(run_id, StageName.RATE).state == "running"
+    with unit_of_work(shelf.project_id) as session:
+        batches.give_back(session, held)
+    shelf.rate(run_id)
+    assert shelf.stage(run_id, StageName.RATE).state == "succeeded"
+    assert len(shelf.labels(run_id)) == 40
+
+
 def test_a_run_that_failed_elsewhere_while_its_rating_waited_waits_on_when_tried_again(
     shelf: Shelf, llm: FakeLlm
 ) -> None:

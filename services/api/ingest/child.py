@@ -28,7 +28,7 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
     with (
         log.open("wb") as trace,
         subprocess.Popen(  # noqa: S603 - our own program; the plan goes by standard input
-            [*COMMAND, str(os.getpid())],
+            command(),
             stdin=subprocess.PIPE,
             stdout=trace,
             stderr=trace,
@@ -48,6 +48,11 @@ def run(plan: Plan, *, watch: Callable[[], None]) -> Outcome:
     if code != 0 or not outcome.exists():
         raise RetryLaterError(f"The parser ended with {code}: {_last_line(log)}", retry_after=5)
     return Outcome.decode(outcome.read_bytes())
+
+
+def command() -> tuple[str, ...]:
+    """Return how the parser is started: it ends with the process that it is told."""
+    return (*COMMAND, str(os.getpid()))
 
 
 def environment() -> dict[str, str]:

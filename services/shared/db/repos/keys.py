@@ -14,7 +14,7 @@ from services.shared.errors import NotFoundError
 def authenticate(session: Session, prefix: str) -> Row[Any] | None:
     """Return id, project_id, role, secret_sha256, expires_at, revoked_at and name of a prefix."""
     return session.execute(
-        text("SELECT * FROM authenticate(:prefix)"), {"prefix": prefix}
+        text("SELECT * FROM identify(:prefix)"), {"prefix": prefix}
     ).one_or_none()
 
 

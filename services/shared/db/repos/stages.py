@@ -55,6 +55,8 @@ def claim(session: Session, run_id: UUID, name: StageName) -> StageLease | None:
     None when another holds it, it has ended, or it has to wait still: see `pauses`.
     """
     seconds = settings().lease_seconds
+    # the job's row before the stage's, as everywhere: a cancellation may be under way
+    session.execute(select(Job.id).where(Job.id == run_id).with_for_update(key_share=True))
     free = or_(
         Stage.state == "ready",
         and_(Stage.state == "running", Stage.lease_until < func.now()),
