@@ -19,6 +19,7 @@ from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Dataset, Model
 from services.shared.errors import (
     ConflictError,
+    DiskFullError,
     InvalidError,
     NotFoundError,
     UnavailableError,
@@ -264,6 +265,28 @@ def test_damaged_files_are_refused_until_they_are_sound_again(
         models.get(project, model_id)
     now[0] += 11
     assert models.get(project, model_id).model_id == model_id
+
+
+class _NoRoom(ArtifactStore):
+    """A store whose cache is on a full disk."""
+
+    opened = 0
+
+    def open(self, path: str, *, sha256: str | None = None) -> Path:
+        """Find no room for a copy."""
+        self.opened += 1
+        raise DiskFullError(f"no room for {path} ({sha256})", needs=1)
+
+
+def test_a_model_that_finds_no_room_is_a_trouble_of_its_own_and_waits(
+    world: World, model_id: UUID
+) -> None:
+    store = _NoRoom(settings().artifacts_url)
+    models = Models(store, most_bytes=2**30, clock=lambda: 0.0)
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="files of this model"):
+            models.get(world.shop.project_id, model_id)
+    assert store.opened == 1
 
 
 def test_a_model_of_an_earlier_release_is_named_as_such(world: World) -> None:
