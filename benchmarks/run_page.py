@@ -119,8 +119,8 @@ def _metrics(card: Json) -> Iterator[str]:
     yield ""
     yield (
         f"Validation decided that the {card['default_graph']} graph is served. "
-        f"{without['removed']} validation pairs that a verdict speaks against are left out of "
-        "`val without noise`, which decides nothing."
+        "Left out of `val without noise`, which decides nothing, are the validation pairs that a "
+        f"verdict speaks against: {without['removed']}."
     )
 
 

@@ -21,6 +21,9 @@ LAMBDAS = (0.1, 1.0, 10.0, 100.0)
 HELD_OUT = 10
 """Every tenth row judges the strengths; with fewer rows than this, the strongest is taken."""
 
+MOST_ROWS = 50_000
+"""A map is fitted on so many rows at most, evenly spaced: its memory does not grow with the log."""
+
 
 @dataclass(frozen=True, eq=False)
 class Map:
@@ -54,18 +57,22 @@ def unit(X: Floats) -> Floats:
     return scaled
 
 
-def fit_map(X: Floats, Y: Floats, *, lambdas: tuple[float, ...] = LAMBDAS) -> Fitted:
+def fit_map(
+    X: Floats, Y: Floats, *, lambdas: tuple[float, ...] = LAMBDAS, most: int = MOST_ROWS
+) -> Fitted:
     """Regress the directions of Y (n, d) on X (n, p), m and b the means of both.
 
     argmin |unit(Y) - b - (X - m) W|^2 + lam |W|^2
 
-    Rows of zeros on either side tell nothing and are left out. The strength with the best mean
-    cosine on every tenth row is taken, the first on a tie, and fitted anew on all rows.
+    Rows of zeros on either side tell nothing and are left out; of more than `most` rows, evenly
+    spaced ones are read. The strength with the best mean cosine on every tenth of them is taken,
+    the first on a tie, and fitted anew on all of them.
 
     Raises:
         ValueError: no row is left.
     """
-    told = (X != 0).any(axis=1) & (Y != 0).any(axis=1)
+    told = np.flatnonzero((X != 0).any(axis=1) & (Y != 0).any(axis=1))
+    told = told[:: max(1, -(-len(told) // most))]
     X, Y = X[told].astype(np.float64), Y[told].astype(np.float64)
     if not len(X):
         raise ValueError("nobody has both a vector and something to map it from")

@@ -80,6 +80,14 @@ def test_rows_without_a_vector_teach_nothing() -> None:
         fit_map(np.zeros((3, 2)), np.ones((3, 2)))
 
 
+def test_of_too_many_rows_evenly_spaced_ones_are_read() -> None:
+    rng = np.random.default_rng(8)
+    X, Y = rng.normal(size=(101, 4)), rng.normal(size=(101, 2))
+    thinned, plain = fit_map(X, Y, most=51).map, fit_map(X[::2], Y[::2]).map
+    np.testing.assert_array_equal(thinned.W, plain.W)
+    np.testing.assert_array_equal(fit_map(X, Y, most=50).map.W, fit_map(X[::3], Y[::3]).map.W)
+
+
 def test_the_fold_in_of_a_trained_users_own_history_is_near_the_trained_vector() -> None:
     rng = np.random.default_rng(6)
     tastes = unit(rng.normal(size=(2, 8)))

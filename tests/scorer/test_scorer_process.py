@@ -12,25 +12,29 @@ from uuid import UUID, uuid4
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Engine, event, update
 
 from services.shared.artifacts import ArtifactStore
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Dataset, Model
 from services.shared.errors import (
     ConflictError,
+    DiskFullError,
     InvalidError,
     NotFoundError,
     UnavailableError,
 )
+from services.shared.llm.cache_key import text_key
 from services.shared.scoring import Ask, AskSimilar, Question, Reply, SimilarReply
 from services.shared.settings import settings
 from services.trainer.scorer.app import MAX_BODY, create_app
+from services.trainer.scorer.arrivals import FRESH_SECONDS, Arrivals
 from services.trainer.scorer.embedder import Embedder
 from services.trainer.scorer.models import Models
 from tests.api.conftest import NO_TLS
 from tests.api.rows import add_model
-from tests.scorer.world import KEY, World
+from tests.fakes.llm import Call, Wire, refused
+from tests.scorer.world import KEY, World, embedding, lean
 from tests.trainer.shop import N_ITEMS, item
 
 pytestmark = pytest.mark.stack
@@ -145,6 +149,67 @@ def test_an_embedder_of_another_name_is_not_asked(world: World, model_id: UUID) 
     other.close()
 
 
+def test_a_text_that_the_embedder_refuses_keeps_no_other_from_a_vector(world: World) -> None:
+    def script(call: Call) -> Wire | None:
+        return refused(400) if "too long" in call.prompt else embedding(call)
+
+    words = ["even one", "even, but too long", *(f"odd {n}" for n in range(5))]
+    texts = {text_key(text): text for text in words}
+    embedder = Embedder(settings().embedder)
+    world.llm.script = script
+    try:
+        made = embedder.embed(world.shop.project_id, "encoder", texts, keep=True)
+        calls = len(world.llm.calls)
+        assert (
+            embedder.embed(world.shop.project_id, "encoder", texts, keep=True).keys() == made.keys()
+        )
+        assert len(world.llm.calls) == calls  # the refused one is not sent again
+    finally:
+        world.llm.script = embedding
+        embedder.close()
+    assert made.keys() == texts.keys() - {text_key("even, but too long")}
+    for key, vector in made.items():
+        np.testing.assert_allclose(vector, lean(texts[key]), atol=1e-3)
+
+
+def test_the_catalogue_is_gone_through_only_once_the_dataset_has_changed(
+    world: World, model_id: UUID
+) -> None:
+    project, model = world.shop.project_id, world.models.get(world.shop.project_id, model_id)
+    now, readings = [0.0], []
+
+    def note(_c: object, _x: object, statement: str, *_: object) -> None:
+        if "FROM items" in statement and "updated_at" in statement:
+            readings.append(statement)
+
+    def look() -> None:
+        now[0] += FRESH_SECONDS + 1
+        arrivals.of(project, model)
+        until = time.monotonic() + 60
+        while arrivals._known.get(model_id) is None or arrivals._known[model_id].at < now[0]:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+
+    embedder = Embedder(settings().embedder)
+    arrivals = Arrivals(embedder, clock=lambda: now[0])
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        look()
+        look()
+        assert len(readings) == 1
+        with world.client() as asking:
+            rows = [{"id": "late", "text": "odd taste, late"}]
+            asking.put(world.path("/items"), json={"items": rows})
+        look()
+        look()
+        assert len(readings) == 2
+        assert "late" in arrivals.of(project, model).ids
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+        arrivals.close()
+        embedder.close()
+
+
 def test_likeness_of_an_item_is_the_cosine_and_leaves_itself_out(
     world: World, model_id: UUID
 ) -> None:
@@ -200,6 +265,28 @@ def test_damaged_files_are_refused_until_they_are_sound_again(
         models.get(project, model_id)
     now[0] += 11
     assert models.get(project, model_id).model_id == model_id
+
+
+class _NoRoom(ArtifactStore):
+    """A store whose cache is on a full disk."""
+
+    opened = 0
+
+    def open(self, path: str, *, sha256: str | None = None) -> Path:
+        """Find no room for a copy."""
+        self.opened += 1
+        raise DiskFullError(f"no room for {path} ({sha256})", needs=1)
+
+
+def test_a_model_that_finds_no_room_is_a_trouble_of_its_own_and_waits(
+    world: World, model_id: UUID
+) -> None:
+    store = _NoRoom(settings().artifacts_url)
+    models = Models(store, most_bytes=2**30, clock=lambda: 0.0)
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="files of this model"):
+            models.get(world.shop.project_id, model_id)
+    assert store.opened == 1
 
 
 def test_a_model_of_an_earlier_release_is_named_as_such(world: World) -> None:

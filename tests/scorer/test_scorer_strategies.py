@@ -91,6 +91,15 @@ def test_a_user_with_a_profile_text_and_no_history_is_read_by_the_text(world: Wo
     assert len(world.llm.calls) == asked  # the vector was kept
 
 
+def test_a_profile_of_blanks_is_known_by_its_title_as_the_training_knows_it(world: World) -> None:
+    with world.client() as asking:
+        rows = [{"id": "blank", "text": " \n\t", "title": "even taste, by the title"}]
+        asking.put(world.path("/users"), json={"users": rows})
+    answer = world.recommend("blank", k=10)
+    assert _told(answer) == ("text", None)
+    assert set(_ids(answer)) <= EVEN
+
+
 def test_of_whom_nothing_is_known_gets_what_is_popular(world: World) -> None:
     answer = world.recommend("nobody", k=5)
     assert _told(answer) == ("popular", "popular")
@@ -256,7 +265,7 @@ def test_a_filter_keeps_what_satisfies_it_and_nothing_else(
     ("text", "said"),
     [
         ("color=4", "'color'"),
-        ("price<", "expected a comparison"),
+        ("price<", "expected a number or a text in double quotes at its end"),
         ("price<3 OR price>5", "expected AND at 'OR price>5'"),
         ('shelf<"left"', "= and != only"),
         ("price<3; DROP TABLE items", "expected AND"),

@@ -100,7 +100,8 @@ def shortfalls(foreseen: Foreseen, *, certain: bool = False) -> list[Fault]:
 def asked(found: Survey, split: Split, params: LlmhniParams, budget_pairs: int) -> Asked:
     """Return the candidates of Eq. 12 that fit the budget, as recsys' choose_candidates does.
 
-    Exact where the budget binds or the split is exact, else a mean.
+    Exact where the budget binds or the split is exact, else a mean; people's words, which take
+    pairs from the candidates, are not looked at.
     """
     items = size(found.core_items)
     edges = _sum_trained(found, split, lambda n: _lowest(n, params.n2), cap=params.n2)

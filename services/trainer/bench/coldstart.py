@@ -34,7 +34,7 @@ SHARE = 5
 AIMS = {
     "a folded-in history reaches 60 % of the warm users' R@20": ("fold-in", "warm", 0.6),
     "a text alone reaches twice popularity for a new user": ("text", "popularity", 2.0),
-    "a text alone reaches twice popularity for a new item": (
+    "a text alone reaches twice what popularity at the training says of new items": (
         "item text",
         "blind (items)",
         2.0,

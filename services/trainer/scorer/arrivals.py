@@ -1,14 +1,15 @@
 """Items that the training did not know, with the vectors of their texts; read behind the requests.
 
 A request takes what is at hand and never waits: reading the catalogue and embedding what is new
-happen on one thread of its own, and an item can be recommended as soon as that has seen it.
+happen on one thread of its own, and an item can be recommended as soon as that has seen it. The
+catalogue is gone through when the dataset has changed, or while texts wait for their vectors.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from uuid import UUID
 
@@ -16,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.shared.db.repos import catalogue
+from services.shared.db.repos import catalogue, datasets
 from services.shared.db.session import unit_of_work
+from services.shared.errors import NotFoundError
 from services.shared.log import get_logger
-from services.trainer.scorer.embedder import Embedder
+from services.trainer.scorer.embedder import Embedder, Vector
 from services.trainer.scorer.models import Servable
 
 log = get_logger(__name__)
@@ -48,6 +50,7 @@ NOBODY = Arrived((), np.empty((0, 0), dtype=np.float32))
 class _Read:
     arrived: Arrived
     at: float
+    whole_at: int | None  # the dataset's version, if no text of it waits for a vector
 
 
 class Arrivals:
@@ -80,27 +83,37 @@ class Arrivals:
     def _refresh(self, project_id: UUID, model: Servable) -> None:
         try:
             self._keep(model, self._read(project_id, model))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, NotFoundError) as error:
             log.warning("arrivals_unread", error=type(error).__name__)
         finally:
             with self._lock:
                 self._under_way.discard(model.model_id)
 
-    def _keep(self, model: Servable, arrived: Arrived) -> None:
+    def _keep(self, model: Servable, read: _Read) -> None:
         with self._lock:
-            self._known[model.model_id] = _Read(arrived, self._clock())
+            self._known[model.model_id] = read
             self._known.move_to_end(model.model_id)
             if len(self._known) > DATASETS:
                 self._known.popitem(last=False)
 
-    def _read(self, project_id: UUID, model: Servable) -> Arrived:
+    def _read(self, project_id: UUID, model: Servable) -> _Read:
+        with self._lock:
+            before = self._known.get(model.model_id)
         with unit_of_work(project_id) as session:
+            version = datasets.live(session, model.dataset_id).version
+            if before is not None and before.whole_at == version:
+                return replace(before, at=self._clock())
             new = catalogue.outside(session, model.dataset_id, model.item_at, most=MOST)
         wanted = {item.sha256: item.text for item in new}
         vectors = self._embedder.embed(project_id, model.embedder, wanted, keep=True)
+        whole = all(key in vectors or self._embedder.has_refused(key) for key in wanted)
         told = [(item.id, vectors[item.sha256]) for item in new if item.sha256 in vectors]
         fitting = [(ident, row) for ident, row in told if len(row) == model.text_width]
-        if not fitting:
-            return NOBODY
-        ids, rows = zip(*fitting, strict=True)
-        return Arrived(ids, np.stack(rows))
+        return _Read(_arrived(fitting), self._clock(), version if whole else None)
+
+
+def _arrived(rows: Sequence[tuple[str, Vector]]) -> Arrived:
+    if not rows:
+        return NOBODY
+    ids, vectors = zip(*rows, strict=True)
+    return Arrived(ids, np.stack(vectors))

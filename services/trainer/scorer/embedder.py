@@ -1,12 +1,13 @@
 """Text vectors for those who came after the training: kept ones first, then the endpoint's.
 
 A vector that the embedder made of a profile or an item is kept by content like every other; what
-a session says is embedded and forgotten. While the endpoint is away no request waits for it twice.
+a session says is embedded and forgotten. While the endpoint is away no request waits for it twice,
+and a text that it refuses is searched for and left out: it keeps nobody else from a vector.
 """
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from urllib.parse import urlunsplit
 from uuid import UUID
 
@@ -31,9 +32,20 @@ PER_CALL = 64
 REST_SECONDS = 5.0
 """After a failure, until the endpoint is asked again."""
 
+ABOUT_THE_TEXTS = {400, 413, 415, 422}
+"""Statuses of an endpoint that is well and does not take what it was sent."""
+
+REMEMBERED = 10_000
+"""Refused texts, by hash, that are not sent again."""
+
 MAX_ANSWER = 16 * 2**20  # bytes: 64 vectors of 4,096 numbers as text, thrice over
 
 Vector = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
+
+
+class _RefusedError(Exception):
+    """One of the texts is to blame, or all of them."""
 
 
 class Embedder:
@@ -43,6 +55,7 @@ class Embedder:
         self._endpoint = endpoint
         self._clock = clock
         self._rests_until = 0.0
+        self._refused: set[bytes] = set()
         self._client = httpx.Client(trust_env=False, follow_redirects=False)
 
     def kept(self, project_id: UUID, model: str, keys: Sequence[bytes]) -> dict[bytes, Vector]:
@@ -61,6 +74,10 @@ class Embedder:
         """Say whether the endpoint's vectors are those that a model's maps understand."""
         return bool(self._endpoint.base_url) and self._endpoint.model == model
 
+    def has_refused(self, key: bytes) -> bool:
+        """Say whether a text is not sent again, since it was refused by itself."""
+        return key in self._refused
+
     def embed(
         self, project_id: UUID, model: str, texts: Mapping[bytes, str], *, keep: bool
     ) -> dict[bytes, Vector]:
@@ -69,28 +86,56 @@ class Embedder:
         Fewer than asked for where the endpoint is away, refuses, or speaks for another model.
         """
         found = self.kept(project_id, model, list(texts))
-        missing = {key: text for key, text in texts.items() if key not in found and text.strip()}
+        left = {key: text for key, text in texts.items() if key not in found}
+        missing = {k: text for k, text in left.items() if text.strip() and k not in self._refused}
         some = dict(list(missing.items())[:PER_CALL])
         if not some or not self.speaks(model) or self._clock() < self._rests_until:
             return found
-        made = self._ask(list(some.values()))
-        if made is None:
-            return found
-        packed = {key: row.tobytes() for key, row in zip(some, made, strict=True)}
+        told = self._ask(some, until=self._clock() + self._patience())
+        made = {key: row for key, row in told.items() if row is not None}
         if keep:
-            with unit_of_work(project_id) as session:
-                embeddings.store(session, model, packed, project_id=project_id)
-        fresh = {key: row.astype(np.float32) for key, row in zip(some, made, strict=True)}
-        return {**found, **fresh}
+            self._keep(project_id, model, made)
+            self._remember(told.keys() - made.keys())
+        return {**found, **{key: row.astype(np.float32) for key, row in made.items()}}
 
-    def _ask(self, texts: Sequence[str]) -> npt.NDArray[np.float16] | None:
+    def _keep(self, project_id: UUID, model: str, made: Mapping[bytes, Halves]) -> None:
+        packed = {key: row.tobytes() for key, row in made.items()}
+        with unit_of_work(project_id) as session:
+            embeddings.store(session, model, packed, project_id=project_id)
+
+    def _remember(self, refused: Collection[bytes]) -> None:
+        if len(self._refused) + len(refused) > REMEMBERED:
+            self._refused.clear()
+        self._refused.update(refused)
+
+    def _ask(self, texts: Mapping[bytes, str], *, until: float) -> dict[bytes, Halves | None]:
+        """Return what came of the texts: a vector, or None for one that is refused by itself.
+
+        Those that the endpoint was away for, or that there was no time for, are left out.
+        """
         try:
-            rows = _read(self._post([text[:EMBEDDED_CHARS] for text in texts]), len(texts))
+            rows = _read(self._post([text[:EMBEDDED_CHARS] for text in texts.values()]), len(texts))
+        except _RefusedError:
+            return self._halved(texts, until=until)
         except (httpx.HTTPError, WinnowError, ValueError) as error:
             self._rests_until = self._clock() + REST_SECONDS
             log.warning("embedder_away", error=type(error).__name__)  # its words may hold a text
-            return None
-        return np.clip(rows, -65_504, 65_504).astype("<f2")
+            return {}
+        return dict(zip(texts, np.clip(rows, -65_504, 65_504).astype("<f2"), strict=True))
+
+    def _halved(self, texts: Mapping[bytes, str], *, until: float) -> dict[bytes, Halves | None]:
+        keys = list(texts)
+        if len(keys) == 1:
+            log.warning("text_refused")
+            return dict.fromkeys(keys)
+        told: dict[bytes, Halves | None] = {}
+        for some in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
+            if self._rests_until <= self._clock() < until:
+                told |= self._ask({key: texts[key] for key in some}, until=until)
+        return told
+
+    def _patience(self) -> float:
+        return min(self._endpoint.timeout_seconds, settings().scorer_timeout_seconds / 2)
 
     def _post(self, texts: Sequence[str]) -> bytes:
         """Return the answer's bytes, from the one address that the guard has checked."""
@@ -102,7 +147,7 @@ class Embedder:
         headers = {"Host": target.host_header}
         if key is not None and key.get_secret_value():
             headers["Authorization"] = f"Bearer {key.get_secret_value()}"
-        patience = min(self._endpoint.timeout_seconds, settings().scorer_timeout_seconds / 2)
+        patience = self._patience()
         body = {"model": self._endpoint.model, "input": list(texts), "encoding_format": "float"}
         until = self._clock() + patience
         with self._client.stream(
@@ -113,6 +158,8 @@ class Embedder:
             timeout=patience,
             extensions={"sni_hostname": target.host},
         ) as answer:
+            if answer.status_code in ABOUT_THE_TEXTS:
+                raise _RefusedError
             answer.raise_for_status()
             raw = bytearray()
             for piece in answer.iter_bytes():

@@ -18,7 +18,12 @@ from services.recsys.cold import unit
 from services.shared.artifacts import ArtifactStore
 from services.shared.db.repos import listings, runs
 from services.shared.db.session import unit_of_work
-from services.shared.errors import ArtifactCorruptError, ConflictError, UnavailableError
+from services.shared.errors import (
+    ArtifactCorruptError,
+    ConflictError,
+    DiskFullError,
+    UnavailableError,
+)
 from services.shared.log import get_logger
 from services.shared.scoring import Graph
 from services.trainer import newcomers
@@ -30,7 +35,7 @@ BYTES_PER_ID = 120
 """A string of CPython with its place in a dictionary, roughly."""
 
 REFUSED_SECONDS = 10.0
-"""Until files that failed their hash are tried again."""
+"""Until files that failed their hash, or found no room, are tried again."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -111,7 +116,8 @@ class Models:
         """Return the model, loaded now if need be.
 
         Raises NotFoundError when the project has no such model, ConflictError when it was
-        published before the scorer's files were, UnavailableError while its files are damaged.
+        published before the scorer's files were, UnavailableError while its files are damaged or
+        find no room.
         """
         key = project_id, model_id
         kept = self._at_hand(key)
@@ -149,7 +155,7 @@ class Models:
         try:
             folder = self._store.open(row.manifest_path, sha256=row.manifest_sha256)
             return _read(folder, model_id, row)
-        except (ArtifactCorruptError, OSError) as error:
+        except (ArtifactCorruptError, DiskFullError, OSError) as error:
             self._refused[model_id] = self._clock() + REFUSED_SECONDS
             log.error("model_refused", model_id=str(model_id), error=str(error))  # noqa: TRY400 - known
             raise UnavailableError("The files of this model") from error

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from services.shared.db.repos.extents import OPERATORS
+from services.shared.db.repos.profiles import worded
 from services.shared.db.tables import Item, User
 from services.shared.expression import Comparison
 from services.shared.llm.cache_key import text_key
@@ -71,22 +72,22 @@ def attribute_names(session: Session, dataset_id: UUID) -> list[str]:
 
 def outside(session: Session, dataset_id: UUID, known: Container[str], *, most: int) -> list[Told]:
     """Return up to `most` items that have a text and are not `known`, the latest written first."""
-    text = _text(Item)
     query = (
-        select(Item.id, text.label("text"))
-        .where(Item.dataset_id == dataset_id, text.is_not(None))
+        select(Item.id)
+        .where(Item.dataset_id == dataset_id, worded(Item).is_not(None))
         .order_by(Item.updated_at.desc(), Item.id)
     )
-    rows = session.execute(query.execution_options(yield_per=1_000))
-    strangers = (_told(row.id, row.text) for row in rows if row.id not in known)
-    return list(islice(strangers, most))
+    rows = session.scalars(query.execution_options(yield_per=10_000))  # ids: texts may be long
+    strangers = list(islice((ident for ident in rows if ident not in known), most))
+    told = texts(session, Item, dataset_id, strangers)
+    return [told[ident] for ident in strangers if ident in told]
 
 
 def texts(
     session: Session, table: type[Item] | type[User], dataset_id: UUID, idents: Collection[str]
 ) -> dict[str, Told]:
     """Return the texts of those of `idents` that have one."""
-    text = _text(table)
+    text = worded(table)
     query = select(table.id, text.label("text")).where(
         table.dataset_id == dataset_id, table.id.in_(idents), text.is_not(None)
     )
@@ -95,11 +96,6 @@ def texts(
 
 def _told(ident: str, text: str) -> Told:
     return Told(ident, text, text_key(text))
-
-
-def _text(table: type[Item] | type[User]) -> ColumnElement[str]:
-    # as the snapshot reads it: repos.snapshots
-    return func.coalesce(table.text, func.nullif(table.attributes["title"].astext, ""))
 
 
 def _holds(clause: Comparison) -> ColumnElement[bool]:
