@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.ingest import log, parse, write
 
-SMALL, LARGE = 200_000, 2_000_000
-GROWTH = 64 << 20
-"""Of 1.8 million rows: 16 bytes each tell doubles (29 MB), the rest is what allocators keep."""
+SMALL, LARGE = 100_000, 1_000_000
+GROWTH = 48 << 20
+"""Of 900,000 rows: 16 bytes each tell doubles (14 MB), the rest is what allocators keep."""
 
 
 @pytest.fixture(scope="module")
