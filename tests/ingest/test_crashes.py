@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,15 +22,16 @@ from services.api.use_cases.purge_dataset import purge_dataset
 from services.api.worker import perform_import as performing
 from services.api.worker.clean import clean
 from services.api.worker.perform_import import perform_import
-from services.api.worker.settle_import import admit
+from services.api.worker.settle_import import Claimed, admit, settle
 from services.shared import broker
 from services.shared.db.repos import datasets, imports, profiles, staging
 from services.shared.db.repos.imports import Counts
 from services.shared.db.repos.profiles import Profile
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import User
-from services.shared.errors import LeaseLostError
+from services.shared.errors import LeaseLostError, WinnowError
 from services.shared.queues import Task
+from services.shared.settings import settings
 from tests.databases import Database, libpq
 from tests.ingest.house import Shop, running, until
 
@@ -179,6 +181,23 @@ def test_a_worker_that_must_stop_gives_the_import_back(
     assert shop.job(str(job))["state"] == "running"
     perform_import(job, project_id=project, stopping=threading.Event())
     assert shop.job(str(job))["result"]["accepted"] == ROWS
+
+
+def test_no_heartbeat_holds_an_import_that_was_given_back(
+    shop: Shop, rows_in: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, project = _sent(shop, rows_in, BODY)
+    stopping = threading.Event()
+    stopping.set()
+
+    def slowly(claimed: Claimed, ending: WinnowError | None) -> None:
+        settle(claimed, ending)
+        time.sleep(settings().lease_seconds)  # three beats
+
+    monkeypatch.setattr(performing, "settle", slowly)
+    perform_import(job, project_id=project, stopping=stopping)
+    with unit_of_work(project) as session:
+        assert imports.get(session, job).lease_until is None
 
 
 def test_a_cancelled_import_brings_nothing_in(shop: Shop, rows_in: Callable[[str], int]) -> None:

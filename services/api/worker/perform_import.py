@@ -37,18 +37,17 @@ def perform_import(import_id: UUID, *, project_id: UUID, stopping: threading.Eve
             imports.renew(session, lease)
 
     log.info("import_started", attempt=lease.attempt)
-    with Heartbeat(renew) as heartbeat:
-        watch = Watch(lease, lost=heartbeat.lost, stopping=stopping)
-        try:
-            with disk.named():
-                _wait_for_room(lease)
-                _bring_in(claimed, watch)
-        except LeaseLostError:
-            log.warning("import_belongs_to_another")
-        except WinnowError as error:
-            settle(claimed, error)
-        else:
-            settle(claimed, None)
+    try:
+        # settled after the last beat: a renewal would hold the lease that was just given back
+        with Heartbeat(renew) as heartbeat, disk.named():
+            _wait_for_room(lease)
+            _bring_in(claimed, Watch(lease, lost=heartbeat.lost, stopping=stopping))
+    except LeaseLostError:
+        log.warning("import_belongs_to_another")
+    except WinnowError as error:
+        settle(claimed, error)
+    else:
+        settle(claimed, None)
 
 
 def _wait_for_room(lease: ImportLease) -> None:
