@@ -102,6 +102,11 @@ def test_a_service_knows_no_secret_that_is_not_its_business(name: str) -> None:
     assert [secret for secret in given(name) if planned not in PRIVATE.get(secret, {planned})] == []
 
 
+def test_the_broker_s_password_is_known_to_those_who_send_or_take_messages() -> None:
+    strangers = {name for name in OURS if "WINNOW_REDIS_URL" not in given(name)}
+    assert strangers == {"migrate", "scorer", "local_llm"}
+
+
 @pytest.mark.parametrize("secret", sorted(PRIVATE))
 def test_whose_business_a_secret_is_gets_it(secret: str) -> None:
     names = {IN_PLAN.get(name, name) for name in OURS if secret in given(name)}
