@@ -91,7 +91,7 @@ def _own_endpoint() -> list[str]:
 
 def _next(*, local: bool) -> str:
     return (
-        "Next: docker compose up --build --detach"
+        "Next: docker compose up --build --detach --wait"
         if local
         else "Next: fill in its lines WINNOW_LLM__* and WINNOW_EMBEDDER__*."
     )

@@ -151,4 +151,6 @@ class Start:
 
 
 def _without_settings() -> dict[str, str]:
-    return {name: value for name, value in inherited().items() if not name.startswith("WINNOW_")}
+    """Return our environment without settings; a folder `services` where we stand is not ours."""
+    kept = {name: value for name, value in inherited().items() if not name.startswith("WINNOW_")}
+    return {**kept, "PYTHONSAFEPATH": "1"}

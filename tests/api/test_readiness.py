@@ -66,6 +66,7 @@ def test_a_running_api_names_each_dependency_with_how_long_it_took(
     api: Api, valkey_url: str
 ) -> None:
     with redis.Redis.from_url(valkey_url) as client:
+        client.delete(*(f"winnow:taken:{queue.value}" for queue in Queue))  # others' workers
         client.set("winnow:taken:rate", 1, ex=30)
     with api.as_(None) as nobody:
         assert nobody.get("/health/live").json() == {"status": "ok"}
@@ -235,6 +236,7 @@ def test_a_worker_that_takes_from_a_queue_is_seen_until_it_is_silent(
 ) -> None:
     configure(REDIS_URL=valkey_url)  # type: ignore[operator]
     with presence.connect() as client:
+        client.delete(*(f"winnow:taken:{queue.value}" for queue in Queue))  # others' workers
         assert presence.missing(client) == list(Queue)
         assert probes.workers().status == "away"
         with Presence((Queue.TRAIN, Queue.LIGHT)) as present:

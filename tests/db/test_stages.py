@@ -1,5 +1,7 @@
 """A stage is claimed by one, fenced by its token, and the run goes where the graph says."""
 
+import time
+
 import pytest
 from sqlalchemy import text
 
@@ -154,6 +156,7 @@ def test_each_report_leaves_a_mark_of_the_moment_for_the_pace() -> None:
         with unit_of_work(project) as session:
             counts = {"total": 9, "completed": completed, "failed": 0, "cached": 0}
             stages.report(session, lease, counts)
+        time.sleep(0.02)  # a mark tells hundredths of a second
     with unit_of_work(project) as session:
         stage = stages.of_run(session, run_id)[0]
     assert stage.progress["completed"] == 3

@@ -74,6 +74,12 @@ FILES = {
         "DOUBLE_COLUMN",
         "More than one column is named item_id.",
     ),
+    "MovieLens' u.data that begins with one number twice": Bad(
+        b"1\t1\t5\t874965758\n1\t2\t3\t876893171\n",
+        "DOUBLE_COLUMN",
+        "More than one column is named 1. This looks like MovieLens' u.data: "
+        "pass mapping=movielens.",
+    ),
     "a column without a name": Bad(
         b"user_id,item_id,\nu,i,\n", "BAD_HEADER", "A column of the header has no name."
     ),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -233,6 +234,21 @@ def test_no_service_sees_the_superuser_and_only_the_api_the_operator_key(stack: 
     assert {"WINNOW_OPERATOR_KEY", "WINNOW_DATABASE_URL"} <= api
     assert "WINNOW_OPERATOR_KEY" not in rater
     assert not {"WINNOW_ADMIN_DATABASE_URL", "WINNOW_OWNER_DATABASE_URL"} & (api | rater)
+
+
+def test_a_folder_called_services_or_migrations_where_one_stands_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("services", "migrations"):
+        (tmp_path / "here" / name).mkdir(parents=True)
+        (tmp_path / "here" / name / "__main__.py").write_text("print('the wrong one')")
+    monkeypatch.chdir(tmp_path / "here")
+    look = "import services, migrations; print('of', services.__path__, migrations.__file__)"
+    plan = replace(stand_in_plan(), migrations=((sys.executable, "-c", look, "upgrade"),))
+    with Stack(tmp_path / "home", plan=plan) as stack:
+        told = stack.logs("migrations")
+    assert told.startswith("of ")
+    assert str(tmp_path) not in told
 
 
 def test_servers_and_endpoints_of_the_callers_own_are_used_instead(

@@ -51,10 +51,20 @@ class JobFailedError(WinnowError):
 def _why(job: Json) -> str:
     error = job.get("error")
     if isinstance(error, dict):
-        return str(error.get("detail") or error.get("message") or error.get("code") or error)
+        told = str(error.get("detail") or error.get("message") or error.get("code") or error)
+        return told + _first_line(job)
     if job.get("state") == "cancelled":
         return str(error or "somebody asked it to stop")
     return str(error or "no reason given")
+
+
+def _first_line(job: Json) -> str:
+    """Return what was wrong with an import's first bad line."""
+    result = job.get("result")
+    lines = result.get("errors") if isinstance(result, dict) else None
+    if not lines:
+        return ""
+    return f" Line {lines[0].get('line')}: {lines[0].get('detail')}"
 
 
 def api_error(response: httpx.Response) -> ApiError:

@@ -91,7 +91,7 @@ def resolve(
     does not name is left out of interactions.
     """
     _refuse_many(headers)
-    _refuse_twice(headers)
+    _refuse_twice(kind, headers)
     named = {**_foreign(shape, headers), **mapping}
     picks = {column: named.get(column, column) for column in kind.columns}
     present = set(headers)
@@ -211,7 +211,10 @@ def _refuse_many(headers: Sequence[str]) -> None:
         )
 
 
-def _refuse_twice(headers: Sequence[str]) -> None:
+def _refuse_twice(kind: Kind, headers: Sequence[str]) -> None:
     twice = sorted(header for header, count in Counter(headers).items() if count > 1)
     if twice:
-        raise InvalidError(f"More than one column is named {listed(twice)}.", code="DOUBLE_COLUMN")
+        way = hint(kind.name, headers, line="\t".join(headers))  # a first row may repeat a number
+        raise InvalidError(
+            f"More than one column is named {listed(twice)}.{way}", code="DOUBLE_COLUMN"
+        )

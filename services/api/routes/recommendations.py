@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as FromQuery
 
 from services.api.deps import PathId, Reader, Uuid, uuid_or_404
+from services.api.metrics import ANSWERED
 from services.api.schemas.recommendations import (
     FILTER,
     BatchOfUsers,
@@ -86,6 +87,7 @@ def recommend_batch(
     found = request.app.state.on_demand.for_users(
         project, lists, body.user_ids, query, pointer="/filter"
     )
+    ANSWERED.update(one.strategy for one in found)
     rows = [
         b'{"user_id":' + orjson.dumps(user_id) + b"," + one.fields() + b"}"
         for user_id, one in zip(body.user_ids, found, strict=True)
@@ -105,6 +107,7 @@ def recommend_session(dataset: Uuid, body: Session, project: Reader, request: Re
     query = lists.settled(query)
     question = Question(items=tuple(dict.fromkeys(body.items)), text=text)
     found = request.app.state.on_demand.for_session(project, lists, question, query)
+    ANSWERED[found.strategy] += 1
     return _json(lists, found.fields(session=True))
 
 
