@@ -241,7 +241,7 @@ def test_a_folder_called_services_or_migrations_where_one_stands_is_not_run(
 ) -> None:
     for name in ("services", "migrations"):
         (tmp_path / "here" / name).mkdir(parents=True)
-        (tmp_path / "here" / name / "__main__.py").write_text("print('the wrong one')")
+        (tmp_path / "here" / name / "__init__.py").write_text("")
     monkeypatch.chdir(tmp_path / "here")
     look = "import services, migrations; print('of', services.__path__, migrations.__file__)"
     plan = replace(stand_in_plan(), migrations=((sys.executable, "-c", look, "upgrade"),))
