@@ -115,6 +115,8 @@ def test_the_document_and_the_page_are_served_without_a_key(api: Api) -> None:
     assert "/v1/datasets/{dataset}/recommendations/{user_id}" in page.text
     assert not re.findall(r"(?:src|href)=\"(?!/openapi\.json)", page.text)
     assert "http" not in page.text.replace("http-equiv", "")
+    for field in ("settings.split.kind", "params.max_drop_share", "verdicts[].note", "user_ids"):
+        assert f"<td>{field}</td><td>body</td>" in page.text
 
 
 def test_k_is_bounded_by_the_length_of_published_lists() -> None:

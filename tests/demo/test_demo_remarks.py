@@ -112,7 +112,9 @@ def test_peers_above_both_graphs_are_named() -> None:
 
 
 def test_without_keep_no_key_of_a_stack_that_went_down_is_printed() -> None:
-    lines = farewell("http://h", Told(key="wn_k", dataset_id="d", user_id="u"), keep=False)
+    lines = farewell(
+        "http://h", Told(project_id="p", key="wn_k", dataset_id="d", user_id="u"), keep=False
+    )
     assert lines == ["KEEP=1 keeps it up and prints a key and three curl lines."]
 
 

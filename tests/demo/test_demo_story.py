@@ -86,7 +86,9 @@ def test_the_story_shows_metrics_reasons_lists_and_the_catch(tmp_path: Path) -> 
     assert "The two views agree on 75% of the pairs." in shown
     assert "item degree alone" in shown
     assert "i3 *" in shown  # only the denoised list has it
-    assert told == Told(key="wn_fake_key", dataset_id="dataset-1", user_id="u1")
+    assert told == Told(
+        project_id="project-1", key="wn_fake_key", dataset_id="dataset-1", user_id="u1"
+    )
 
 
 def test_a_folder_without_the_files_is_named(tmp_path: Path) -> None:
@@ -96,11 +98,12 @@ def test_a_folder_without_the_files_is_named(tmp_path: Path) -> None:
 
 
 def test_the_farewell_can_be_pasted() -> None:
-    told = Told(key="wn_k", dataset_id="d-1", user_id="a/b")
+    told = Told(project_id="p-1", key="wn_k", dataset_id="d-1", user_id="a/b")
     lines = farewell("http://127.0.0.1:1", told, keep=True)
     assert lines[0] == "API docs: http://127.0.0.1:1/docs"
     curls = [line for line in lines if line.startswith("curl ")]
     assert len(curls) == 3
+    assert "It may read and write in the project p-1." in lines
     assert all("-H 'Authorization: Bearer wn_k'" in line for line in curls)
     assert "/v1/datasets/d-1/recommendations/a%2Fb?k=5" in curls[0]
 

@@ -79,7 +79,7 @@ def _play(
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
             console.print(price(time.monotonic() - begun, memory.peak), highlight=False)
             if keep:
-                _stay(console, endpoints)
+                _stay(console, endpoints, home)
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would leave orphans
             stack.down()
@@ -95,8 +95,9 @@ def _stopping(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _stay(console: Console, endpoints: Endpoints) -> None:
+def _stay(console: Console, endpoints: Endpoints, home: Path) -> None:
     console.print(f"Up at {endpoints.api_url} until Ctrl-C.", highlight=False)
+    console.print(f"Its processes: winnow --home {home} status", highlight=False, soft_wrap=True)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 

@@ -25,6 +25,7 @@ FitPeers = Callable[[Path], list[Row]]
 class Told:
     """What the person may go on with while the stack stays up."""
 
+    project_id: str
     key: str
     dataset_id: str
     user_id: str
@@ -52,7 +53,9 @@ def tell(
         _say(console, remarks.metric_notes(card, generated=source.truth is not None))
         user_id = _show_verdicts(console, client, source, dataset_id, card)
     _show_peers(console, source, card, scratch, fit_peers)
-    return Told(key=access.key, dataset_id=dataset_id, user_id=user_id)
+    return Told(
+        project_id=access.project_id, key=access.key, dataset_id=dataset_id, user_id=user_id
+    )
 
 
 def _upload(console: Console, client: Client, source: Source, *, seed: int) -> str:
@@ -141,6 +144,7 @@ def farewell(api_url: str, told: Told, *, keep: bool) -> list[str]:
     return [
         f"API docs: {api_url}/docs",
         f"Throw-away key: {told.key}",
+        f"It may read and write in the project {told.project_id}.",
         "Three calls to try (until Ctrl-C):",
         *curls,
     ]
