@@ -132,7 +132,13 @@ class _serving:  # noqa: N801 - read as a with block
 
     def __init__(self, routes: FastAPI) -> None:
         config = uvicorn.Config(
-            wrap(routes), host="127.0.0.1", port=0, ws="none", log_config=None, access_log=False
+            wrap(routes),
+            host="127.0.0.1",
+            port=0,
+            ws="none",
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

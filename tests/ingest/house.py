@@ -47,7 +47,13 @@ def serving(routes: FastAPI) -> Iterator[str]:
     if not any("/imports" in getattr(route, "path", "") for route in routes.routes):
         routes.include_router(imports.router)
     config = uvicorn.Config(
-        wrap(routes), host="127.0.0.1", port=0, ws="none", log_config=None, access_log=False
+        wrap(routes),
+        host="127.0.0.1",
+        port=0,
+        ws="none",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

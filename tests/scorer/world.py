@@ -106,7 +106,7 @@ def embedding(call: Call) -> Wire:
 def serving(app: ASGIApp) -> Iterator[str]:
     """Serve on a free port of the loopback; the value is the URL."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, ws="none", log_config=None, access_log=False
+        app, host="127.0.0.1", port=0, ws="none", loop="asyncio", log_config=None, access_log=False
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
