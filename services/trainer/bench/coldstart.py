@@ -6,9 +6,6 @@ for them. Half of the newcomers choose, by their validation items; the others ar
 their test items.
 """
 
-import asyncio
-import gzip
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +18,9 @@ from services.recsys.cold import pooled
 from services.recsys.data import Bools, Embeddings, Floats, Interactions, Ints, Split
 from services.recsys.evaluate import evaluate
 from services.recsys.seeds import Seeds
-from services.shared.errors import InvalidError
 from services.shared.specs import RunSpec
 from services.trainer import newcomers
-from services.trainer.bench import endpoint, published, recipe
-from services.trainer.bench.answers import Asked
+from services.trainer.bench import corpus, recipe
 from services.trainer.bench.peers import tell
 
 SHARE = 5
@@ -66,13 +61,8 @@ class Trained:
 
 def run(data: Path, out: Path, *, seed: int) -> tuple[Figures, Figures]:
     """Return R@20 by name, of those who choose on validation and of the others on test."""
-    split, texts = published.read(data), _texts(data)
-    out.mkdir(parents=True, exist_ok=True)
-    with endpoint.serving(out / "local_llm.log") as client:
-        asked = Asked(client, endpoint.about(client), out / "answers")
-        tell("vectors of the texts")
-        vectors = asyncio.run(asked.vectors(texts))
-    _check_texts(split, vectors)
+    known = corpus.read(data)
+    split, vectors = known.split, corpus.vectors(known, out)
     new = _drawn(split, Seeds(seed).numpy("newcomers"))
     trained = _train(split, new, seed)
     return _judge(split, new, trained, vectors, "val"), _judge(split, new, trained, vectors, "test")
@@ -189,30 +179,3 @@ def _recall(scores: Scores, target: Interactions, hidden: Interactions, among: B
         return kept
 
     return evaluate(within, target, mask=hidden, ks=(20,)).means()["recall@20"]
-
-
-@dataclass(frozen=True)
-class _Profiles:
-    """Texts by index, in the order of their ids, as `published` numbers them."""
-
-    users: tuple[str, ...]
-    items: tuple[str, ...]
-
-
-def _texts(data: Path) -> _Profiles:
-    return _Profiles(*(_side(data / f"{side}.jsonl.gz") for side in ("users", "items")))
-
-
-def _side(path: Path) -> tuple[str, ...]:
-    if not path.exists():
-        raise InvalidError(f"{path.parent} has no {path.name}: texts by id, a JSON object a line.")
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows = sorted((json.loads(line) for line in lines), key=lambda row: row["id"])
-    return tuple(str(row["text"]) for row in rows)
-
-
-def _check_texts(split: Split, vectors: Embeddings) -> None:
-    found = len(vectors.users), len(vectors.items)
-    wanted = split.train.n_users, split.train.n_items
-    if found != wanted:
-        raise InvalidError(f"{found} users and items have texts, {wanted} have interactions.")

@@ -18,6 +18,17 @@ def read(folder: Path) -> Split:
     Raises InvalidError when the file or a column is missing, a pair stands in two parts, or a
     part is empty.
     """
+    return _split(_rows(folder), folder / FILE)
+
+
+def ids(folder: Path) -> tuple[list[int | str], list[int | str]]:
+    """Return the ids of users and of items in the order in which `read` numbers them."""
+    rows = _rows(folder)
+    users, items = (rows[name].unique().sort().to_list() for name in COLUMNS[:2])
+    return users, items
+
+
+def _rows(folder: Path) -> pl.DataFrame:
     path = folder / FILE
     if not path.exists():
         raise InvalidError(f"{folder} has no {FILE}.")
@@ -25,7 +36,7 @@ def read(folder: Path) -> Split:
     absent = sorted(set(COLUMNS) - set(rows.columns))
     if absent:
         raise InvalidError(f"{path} has no column {', '.join(absent)}.")
-    return _split(rows.select(COLUMNS).unique(), path)
+    return rows.select(COLUMNS).unique()
 
 
 def _split(rows: pl.DataFrame, path: Path) -> Split:

@@ -1,0 +1,77 @@
+"""A folder's published split with its texts and their vectors."""
+
+import asyncio
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from services.recsys.data import Embeddings, Interactions, Split
+from services.shared.errors import InvalidError
+from services.trainer.bench import endpoint, published
+from services.trainer.bench.answers import Asked
+from services.trainer.bench.peers import tell
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A split and everybody's text, numbered alike; "" where nobody wrote one."""
+
+    split: Split
+    users: tuple[str, ...]  # (U,)
+    items: tuple[str, ...]  # (I,)
+
+
+def read(folder: Path) -> Corpus:
+    """Return the split with `users.jsonl.gz` and `items.jsonl.gz` (an object a line: id, text).
+
+    Raises InvalidError as `published.read` does, and when a file of texts is missing.
+    """
+    split, (users, items) = published.read(folder), published.ids(folder)
+    return Corpus(
+        split,
+        users=_texts(folder / "users.jsonl.gz", users),
+        items=_texts(folder / "items.jsonl.gz", items),
+    )
+
+
+def vectors(corpus: Corpus, out: Path) -> Embeddings:
+    """Return the texts' vectors by the local endpoint, kept in `out`: (U, d_llm), (I, d_llm).
+
+    A missing text has a row of zeros. Raises UnavailableError when the endpoint does not come up.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with endpoint.serving(out / "local_llm.log") as client:
+        asked = Asked(client, endpoint.about(client), out / "answers")
+        tell("vectors of the texts")
+        found = asyncio.run(asked.vectors(corpus))
+    return Embeddings(_blank(found.users, corpus.users), _blank(found.items, corpus.items))
+
+
+def composed(items: Tensor, train: Interactions) -> Tensor:
+    """Return each user's mean of the items' vectors over the train edges: (I, d) -> (U, d).
+
+    The user's text as the training graph knows it: no word of a history that was cleaned.
+    """
+    users = torch.from_numpy(train.users)
+    sums = items.new_zeros(train.n_users, items.shape[1])
+    sums.index_add_(0, users, items[torch.from_numpy(train.items)])
+    degrees = torch.from_numpy(train.user_degrees()).clamp_min(1)
+    return sums / degrees[:, None]
+
+
+def _texts(path: Path, ids: Sequence[int | str]) -> tuple[str, ...]:
+    if not path.exists():
+        raise InvalidError(f"{path.parent} has no {path.name}: texts by id, a JSON object a line.")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        by_id = {row["id"]: str(row["text"] or "") for row in map(json.loads, lines)}
+    return tuple(by_id.get(one, "") for one in ids)
+
+
+def _blank(vectors: Tensor, texts: Sequence[str]) -> Tensor:
+    there = torch.tensor([bool(text.strip()) for text in texts])
+    return torch.where(there[:, None], vectors, 0.0)
