@@ -37,7 +37,7 @@ BY_HAND = Config(
     lambda_1=0.3,
     lambda_2=0.7,
     tau_de=0.5,
-    tau_hal=0.5,
+    tau_hal=0.4,
 )
 
 Rows = list[list[float]]
@@ -46,6 +46,10 @@ Rows = list[list[float]]
 def made(config: Config, signals: Signals | None = None, backbone: str = "lightgcn") -> LLMHNI:
     signals = signals or Signals(aligned=TEXTS, refined=REFINED)
     return LLMHNI(config, BACKBONES[backbone], G, signals, seeds=Seeds(1), device=CPU)
+
+
+def pairs_of(graph: Interactions) -> list[tuple[int, int]]:
+    return list(zip(graph.users.tolist(), graph.items.tolist(), strict=True))
 
 
 def slow_z(method: LLMHNI, graph: Interactions) -> tuple[Rows, Rows]:
@@ -67,7 +71,7 @@ def test_every_term_on_a_batch_equals_its_equation_done_by_hand() -> None:
     pairs = [a + b for a, b in zip(of_users, of_items, strict=True)]
     assert parts["de"].item() == pytest.approx(0.3 * (pairs[0] + 0.25 * pairs[1]) / 1.25, abs=1e-6)
     # Eq. 20-22 with rho = 0: the views are G and G' themselves
-    users, items = slow.infonce(u, u_, tau=0.5), slow.infonce([i[1], i[3]], [i_[1], i_[3]], tau=0.5)
+    users, items = slow.infonce(u, u_, tau=0.4), slow.infonce([i[1], i[3]], [i_[1], i_[3]], tau=0.4)
     assert parts["hal"].item() == pytest.approx(0.7 * (sum(users) / 2 + sum(items) / 2), abs=1e-6)
 
 
@@ -80,6 +84,22 @@ def test_two_pairs_of_one_item_are_no_negatives_of_each_other() -> None:
     of_items = slow.infonce([items_[2], items_[2]], users, tau=0.5)
     expected = 0.3 * sum(of_items) / 2
     assert method.loss(both, 0).parts["de"].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_contrast_compares_views_whose_adjacency_is_normalised_anew() -> None:
+    method = made(replace(BY_HAND, rho=0.5))
+    # the union is E here: the same draws, edge by edge, G's first
+    rng, z = Seeds(1).torch("views"), []
+    for graph in (G, REFINED):
+        stays = torch.rand(len(G), generator=rng) >= 0.5
+        kept = {pair for pair, stay in zip(pairs_of(G), stays.tolist(), strict=True) if stay}
+        left = graph.where(np.array([pair in kept for pair in pairs_of(graph)]))
+        assert 0 < len(left) < len(graph)
+        z.append(slow_z(method, left))
+    (u, i), (u_, i_) = z
+    users, items = slow.infonce(u, u_, tau=0.4), slow.infonce([i[1], i[3]], [i_[1], i_[3]], tau=0.4)
+    expected = 0.7 * (sum(users) / 2 + sum(items) / 2)
+    assert method.loss(BATCH, 0).parts["hal"].item() == pytest.approx(expected, abs=1e-6)
 
 
 def test_views_drop_edges_anew_for_every_batch() -> None:

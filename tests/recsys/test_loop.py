@@ -6,12 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from services.recsys.backbones.mf import MF
+from services.recsys.backbones.ngcf import NGCF
 from services.recsys.checkpoint import NAME, Epoch
-from services.recsys.data import Batch, Embeddings, Interactions
+from services.recsys.data import Batch, Embeddings, Interactions, Signals
 from services.recsys.loop import Fit, fit
+from services.recsys.methods.bpr import BPR
+from services.recsys.methods.bpr import Config as Bpr
+from services.recsys.methods.llmhni import LLMHNI, Config
 from services.recsys.objective import Loss, Method
+from services.recsys.samplers.semantic_hard import Pool
 from services.recsys.seeds import Seeds
-from tests.recsys.planted import random_graph
+from tests.recsys.planted import circles, random_graph, vectors
 
 CPU = torch.device("cpu")
 
@@ -159,6 +165,48 @@ def test_a_checkpoint_of_another_plan_or_seed_is_refused(tmp_path: Path) -> None
         run(Counting(train), train, checkpoint_dir=tmp_path, batch_size=4)
     with pytest.raises(ValueError, match="root seed"):
         run(Counting(train), train, checkpoint_dir=tmp_path, seeds=Seeds(2))
+
+
+@pytest.mark.parametrize("pool", ["relu", "softmax"])
+def test_a_run_cut_in_two_leaves_the_bytes_of_a_whole_one(tmp_path: Path, pool: Pool) -> None:
+    world = circles(1)
+    texts = Embeddings(vectors(1, 60, 3).float(), vectors(2, 40, 3).float())
+
+    def trained(folder: str, epochs: int) -> Fit:
+        seeds, config = Seeds(5), Config(d=4, n_shared=16, K=3, M=4, pool=pool)
+        signals = Signals(aligned=texts, refined=world.clean)
+        method = LLMHNI(config, NGCF, world.train, signals, seeds=seeds, device=CPU)
+        return fit(
+            method,
+            world.train,
+            epochs=epochs,
+            batch_size=128,
+            lr=0.01,
+            seeds=seeds,
+            checkpoint_dir=tmp_path / folder,
+        )
+
+    whole = trained("whole", 3)
+    trained("cut", 1)
+    again = trained("cut", 3)
+    assert again.scores.tobytes() == whole.scores.tobytes()
+    assert again.losses.tobytes() == whole.losses.tobytes()
+    assert torch.equal(again.embeddings.items, whole.embeddings.items)
+
+
+def test_the_best_vectors_stay_as_they_were_though_a_model_serves_its_parameters() -> None:
+    train, values, seen = random_graph(1), iter([1.0, 2.0, 0.0, 0.0]), list[torch.Tensor]()
+    seeds = Seeds(1)
+    method = BPR(Bpr(d=3, loss="bpr", start="normal"), MF, train, seeds=seeds, device=CPU)
+
+    def validate(z: Embeddings) -> float:
+        seen.append(z.users.clone())
+        return next(values)
+
+    fitted = run(method, train, validate=validate, seeds=seeds)
+    assert fitted.best_epoch == 1
+    assert torch.equal(fitted.embeddings.users, seen[1])
+    assert not torch.equal(fitted.embeddings.users, seen[3])
 
 
 def test_a_fresh_start_ignores_the_checkpoint(tmp_path: Path) -> None:
