@@ -15,11 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.mutants.mutant import ROOT, Mutant
 
 ROOMS = ("services", "winnow", "migrations", "tests", "clients")
-LIBRARIES = ("torch._dynamo", "scipy.sparse.linalg", "scipy.stats", "sqlalchemy")
+LIBRARIES = (
+    *("torch._dynamo", "scipy.sparse.linalg", "scipy.stats", "safetensors.torch", "polars"),
+    *("sqlalchemy", "alembic", "psycopg", "pydantic_settings", "hypothesis.strategies"),
+    "_hypothesis_pytestplugin",
+)
+WORDS = (
+    *("-x", "-q", "--hypothesis-seed=0", "-p", "no:cacheprovider", "-p", "no:xdist"),
+    # libraries that the parent has read are not read again to rewrite their asserts
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
 PATIENCE = 300  # seconds; a test that never ends has noticed, too
 
 
@@ -131,8 +141,9 @@ def _live(tree: Path, tests: tuple[str, ...]) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in ROOMS]:
         del sys.modules[name]
     recorder = Recorder()
-    words = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0", *tests]
-    pytest.main(words, plugins=[recorder])
+    settings.register_profile("mutants", deadline=None)
+    settings.load_profile("mutants")
+    pytest.main([*WORDS, f"--confcutdir={Path(tests[0]).parent}", *tests], plugins=[recorder])
     broken = recorder.broken or ("" if recorder.passed or recorder.failed else "no test ran")
     told = {"failed": recorder.failed, "broken": broken}
     (tree / "said.json").write_text(json.dumps(told), encoding="utf-8")
