@@ -64,3 +64,9 @@ def test_a_full_graph_has_no_room_for_fakes() -> None:
     full = Interactions.build(users=[0, 0], items=[0, 1], n_users=1, n_items=2)
     with pytest.raises(ValueError, match="no room"):
         plant(full, share=0.5, kind="uniform", rng=np.random.default_rng(0))
+
+
+def test_the_most_suspicious_are_flagged_and_the_lower_position_on_a_tie() -> None:
+    suspicion = np.array([0.2, 0.9, 0.9, 0.1])
+    found = [detect(suspicion, np.arange(4) == fake).recall for fake in range(4)]
+    assert found == [0.0, 1.0, 0.0, 0.0]
