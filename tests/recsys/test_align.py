@@ -48,7 +48,9 @@ def held_out_auc(vectors: Embeddings, train: Interactions, held: Interactions) -
     return auc(scores, held.contains(users=users, items=items))
 
 
-def test_reliable_positives_equal_the_slow_intersection_with_its_fallback() -> None:
+def test_reliable_positives_equal_the_slow_intersection_with_its_fallback(
+    device: torch.device,
+) -> None:
     rng = np.random.default_rng(3)
     texts = Embeddings(
         torch.from_numpy(rng.normal(size=(7, 3))), torch.from_numpy(rng.normal(size=(9, 3)))
@@ -57,7 +59,7 @@ def test_reliable_positives_equal_the_slow_intersection_with_its_fallback() -> N
     train = Interactions.build(users=u, items=i, n_users=7, n_items=9)
     edges = set(zip(u.tolist(), i.tolist(), strict=True))
     for n in (1, 3, 9):
-        found = reliable(texts, train, n=n, block=2)
+        found = reliable(texts.to(device), train, n=n, block=2)
         expected = oracle.reliable(texts.users.tolist(), texts.items.tolist(), edges, n=n)
         assert set(zip(found.users.tolist(), found.items.tolist(), strict=True)) == expected
     assert len(reliable(texts, train, n=1)) < len(edges)
