@@ -1,0 +1,30 @@
+"""The list of mutants cannot rot: each still has one place in the code, and tests to kill it."""
+
+import ast
+from collections import Counter
+
+import pytest
+
+from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.planted import MUTANTS
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mistake)
+def test_a_mutant_has_one_place_changes_it_and_is_still_python(mutant: Mutant) -> None:
+    text = (ROOT / mutant.file).read_text(encoding="utf-8")
+    planted = mutant.planted(text)
+    assert planted != text
+    ast.parse(planted)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mistake)
+def test_a_mutant_names_tests_that_exist(mutant: Mutant) -> None:
+    assert mutant.tests
+    for test in mutant.tests:
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8") if name else True
+        assert (ROOT / path).exists()
+
+
+def test_mistakes_have_names_of_their_own() -> None:
+    assert [name for name, n in Counter(m.mistake for m in MUTANTS).items() if n > 1] == []
