@@ -103,6 +103,13 @@ class Adjacency:
         """N = U + I."""
         return self.n_users + self.n_items
 
+    @property
+    def entry_edge(self) -> Tensor:
+        """The undirected edge of each entry: (2E,) int64."""
+        return torch.cat(
+            [torch.arange(len(self.by_item), device=self.by_item.device), self.by_item]
+        )
+
     def rows(self, entries: Tensor, nodes: Tensor) -> Rows:
         """The rows of these nodes: (2E,), (R,) int64 -> R rows."""
         first = self.offsets[nodes].long()
