@@ -14,7 +14,7 @@ import torch
 
 from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
-from services.trainer.bench import coldstart, ials, peers, published, rate, report
+from services.trainer.bench import coldstart, ials, peers, published, rate, report, table1
 from services.trainer.bench.peer_tables import tables
 
 INCOMPLETE = 3
@@ -79,6 +79,7 @@ def coldstart_command(data: Path, seed: int, out: Path) -> None:
 
 
 main.add_command(rate.command)
+main.add_command(table1.command)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ import gzip
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -66,6 +68,15 @@ def composed(items: Tensor, train: Interactions) -> Tensor:
     sums.index_add_(0, users, items[torch.from_numpy(train.items)])
     degrees = torch.from_numpy(train.user_degrees()).clamp_min(1)
     return sums / degrees[:, None]
+
+
+def fingerprint(*arrays: npt.NDArray[np.generic]) -> str:
+    """Return a hash of the arrays' kinds, shapes and values."""
+    found = sha256()
+    for array in arrays:
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def retold(corpus: Corpus) -> Corpus:
