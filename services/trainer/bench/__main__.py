@@ -14,7 +14,17 @@ import torch
 
 from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
-from services.trainer.bench import coldstart, ials, peers, published, rate, report, table1
+from services.trainer.bench import (
+    coldstart,
+    ials,
+    peers,
+    published,
+    rate,
+    report,
+    sensitivity,
+    table1,
+    table2,
+)
 from services.trainer.bench.peer_tables import tables
 
 INCOMPLETE = 3
@@ -80,6 +90,8 @@ def coldstart_command(data: Path, seed: int, out: Path) -> None:
 
 main.add_command(rate.command)
 main.add_command(table1.command)
+main.add_command(table2.command)
+main.add_command(sensitivity.command)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from services.trainer.bench.corpus import fingerprint
 from services.trainer.bench.replay import Replay
 from services.trainer.bench.rows import Made, Row, Work
 
+CPU = torch.device("cpu")
 Preset = Literal["default", "paper"]
 TITLES: dict[Preset, str] = {"default": "default", "paper": "printed"}
 CONFIGS: dict[Preset, Config] = {
@@ -66,7 +67,7 @@ class Texts:
 def llmhni_rows(texts: Texts, ratings: Sequence[Replay], *, epochs: int | None = None) -> list[Row]:
     """Return both presets on every backbone, G' = G and then by each file of ratings."""
     return [
-        row(texts, preset, backbone, config=_capped(preset, epochs), said=said)
+        row(texts, preset, backbone, config=capped(preset, epochs), said=said)
         for backbone in raw_rows.backbones()
         for preset in CONFIGS
         for said in (None, *ratings)
@@ -107,7 +108,8 @@ def row(
     )
 
 
-def _capped(preset: Preset, epochs: int | None) -> Config:
+def capped(preset: Preset, epochs: int | None) -> Config:
+    """Return a preset with at most so many epochs."""
     config = CONFIGS[preset]
     return config if epochs is None else replace(config, epochs=min(epochs, config.epochs))
 
@@ -135,9 +137,6 @@ def _maker(
         return trained.told(done, _actions(refinement))
 
     return make
-
-
-CPU = torch.device("cpu")
 
 
 def _refined(work: Work, said: Replay, preset: Preset) -> Refinement:

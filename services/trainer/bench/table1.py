@@ -16,6 +16,7 @@ from services.trainer.bench.summary import Line, gap, lines, per_user
 from services.trainer.bench.table_files import (
     difference,
     draw_lines,
+    left,
     plot,
     protocol_table,
     write_csv,
@@ -79,7 +80,7 @@ def write(table: Table, inputs: Inputs, data: str, out: Path) -> str:
     parts = [
         *table_inputs.told(inputs),
         *claims(table, found[TRAIN], data),
-        *_left(table),
+        *left(table),
         "",
         *(f"{protocol_table(name, found[name], data)}\n" for name in found),
     ]
@@ -113,10 +114,3 @@ def claims(table: Table, first: Sequence[Line], data: str) -> list[str]:
 
 def _claim(words: str, *, met: bool) -> str:
     return f"- {'MET' if met else 'MISSED'}: {words}"
-
-
-def _left(table: Table) -> list[str]:
-    if not table.left:
-        return []
-    names = sorted({task.kind for task in table.left})
-    return [f"- not run: {len(table.left)} cells ({', '.join(names)})"]

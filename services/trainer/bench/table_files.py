@@ -50,6 +50,14 @@ def difference(gap: Gap | None, *, named: bool = True) -> str:
     return f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}], p {gap.p:.2g}{against}"
 
 
+def left(filled: Table) -> list[str]:
+    """Return a line that names the cells which were not run, if there are any."""
+    if not filled.left:
+        return []
+    names = sorted({task.kind for task in filled.left})
+    return [f"- not run: {len(filled.left)} cells ({'; '.join(names)})"]
+
+
 def write_csv(path: Path, tables: Mapping[str, Table], protocols: Sequence[str]) -> None:
     """Write every figure of every cell, and the cells that were not run without a value."""
     with path.open("w", encoding="utf-8", newline="") as file:

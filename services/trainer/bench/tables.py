@@ -17,6 +17,8 @@ from services.trainer.bench.schedule import Clock, Task, work
 METRICS = ("recall@5", "ndcg@5", "recall@10", "ndcg@10", "recall@20", "ndcg@20")
 DECIDES = "recall@20"
 TRAIN, BOTH = "train", "train+val"
+VALIDATION = "validation"
+"""Trained as under "train"; test is not read."""
 CHECKPOINTS = ".checkpoints"
 
 
@@ -55,12 +57,11 @@ def fill(
 ) -> Table:
     """Compute what is missing until the time is over; rows named by `only` go, if any is given."""
     asked = [row for row in rows if not only or any(part in row.name for part in only)]
-    two = [protocol for protocol in protocols(split) if protocol.name in reads]
     tasks = [
-        task(row, split, protocol, seed, out=out, clock=clock, place=place)
+        task(row, split, name, seed, out=out, clock=clock, place=place)
         for place, row in enumerate(asked)
         for seed in range(seeds if row.seeded else 1)
-        for protocol in two
+        for name in reads
     ]
     cells = Cells(out / "cells", total=len(tasks))
     left = work(cells, tasks, clock)
@@ -80,26 +81,27 @@ def plan(split: Split, row: Row, protocol: str, seed: int) -> dict[str, Json]:
 
 
 def task(
-    row: Row, split: Split, protocol: Protocol, seed: int, *, out: Path, clock: Clock, place: int
+    row: Row, split: Split, name: str, seed: int, *, out: Path, clock: Clock, place: int
 ) -> Task:
-    """Return the cell of a row under a protocol with a seed; the second needs the first's."""
-    first, own = (plan(split, row, name, seed) for name in (TRAIN, protocol.name))
-    wave = seed + row.late + (protocol.name == BOTH)
+    """Return the cell of a row under a protocol with a seed; train+val needs train's."""
+    first, own = (plan(split, row, protocol, seed) for protocol in (TRAIN, name))
+    wave = seed + row.late + (name == BOTH)
     cells = Cells(out / "cells")
 
     def compute() -> Cell:
         folder = cells.place(own).with_suffix(CHECKPOINTS)
-        told = None if protocol.name == TRAIN else cast("Cell", cells.find(first)).figures
-        cell = judged(row, split, protocol, Order(seed, folder, clock.over, told))
+        told = cast("Cell", cells.find(first)).figures if name == BOTH else None
+        order = Order(seed, folder, clock.over, told)
+        cell = judged(row, split, name, order)
         shutil.rmtree(folder, ignore_errors=True)
         return cell
 
     return Task(
         plan=own,
-        kind=f"{row.name}, {protocol.name}",
+        kind=f"{row.name}, {name}",
         worth=(wave, place, seed),
         compute=compute,
-        after=None if protocol.name == TRAIN else first,
+        after=first if name == BOTH else None,
         resumes=row.resumes,
     )
 
@@ -114,11 +116,15 @@ class Order:
     frozen: Mapping[str, Json] | None
 
 
-def judged(row: Row, split: Split, protocol: Protocol, order: Order) -> Cell:
-    """Make the row on the protocol's graph, then read test once."""
+def judged(row: Row, split: Split, name: str, order: Order) -> Cell:
+    """Make the row on the protocol's graph, then read test once, unless validation is all."""
+    by_name = {protocol.name: protocol for protocol in protocols(split)}
+    protocol = by_name[TRAIN if name == VALIDATION else name]
     made = row.make(_work(split, protocol, order))
+    if name == VALIDATION:
+        return Cell(figures=dict(made.figures))
     judgement = evaluate(made.score_block, protocol.target, mask=protocol.mask)
-    per_user = {name: judgement.of(name) for name in METRICS}
+    per_user = {metric: judgement.of(metric) for metric in METRICS}
     return Cell(figures={**made.figures, **judgement.means()}, per_user=per_user)
 
 
