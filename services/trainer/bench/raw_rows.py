@@ -26,7 +26,7 @@ NAMES = {"lightgcn": "LightGCN", "mf": "MF", "ngcf": "NGCF"}
 def raw_rows(*, epochs: int | None = None) -> list[Row]:
     """Return one row per backbone and loss; `epochs` caps all of them."""
     return [
-        _row(backbone, loss, config if epochs is None else replace(config, epochs=epochs))
+        raw_row(backbone, loss, config if epochs is None else replace(config, epochs=epochs))
         for backbone in backbones()
         for loss, config in LOSSES.items()
     ]
@@ -42,7 +42,8 @@ def title(backbone: str) -> str:
     return NAMES.get(backbone, backbone)
 
 
-def _row(backbone: str, loss: str, config: Config) -> Row:
+def raw_row(backbone: str, loss: str, config: Config) -> Row:
+    """Return a row of one backbone with one loss."""
     return Row(
         name=f"{title(backbone)}, {loss}",
         plan={"method": "bpr", "backbone": backbone, **asdict(config), "patience": PATIENCE},

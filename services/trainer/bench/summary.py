@@ -51,11 +51,17 @@ class Line:
 def lines(table: Table, protocol: str) -> list[Line]:
     """Return a line for every row, open ones too, in the order of the rows."""
     found = {row.name: table.found(row, protocol) for row in table.rows}
-    users = {name: per_user(cells) for name, cells in found.items() if cells}
+    read = {name: cells for name, cells in found.items() if _read(cells)}
+    users = {name: per_user(cells) for name, cells in read.items()}
     return [
         _line(row, table.asked(row), found[row.name], gap_to_best(row.name, users))
         for row in table.rows
     ]
+
+
+def _read(cells: Mapping[int, Cell]) -> bool:
+    """Return whether there are cells, and test was read in them."""
+    return bool(cells) and all(DECIDES in cell.per_user for cell in cells.values())
 
 
 def spread(values: Sequence[float]) -> Spread:
