@@ -1,7 +1,7 @@
 """What the tables' commands share: their options, the texts' vectors, the ratings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,7 @@ def read(data: Path, out: Path, ratings: Sequence[str], users: str, clock: Clock
     """Read all that the rows need; the clock runs already."""
     known = corpus.read(data)
     said = [_ratings(one, known, data, out, users) for one in ratings]
-    vectors = corpus.vectors(known, out)
-    if users == "composed":
-        vectors = Embeddings(corpus.composed(vectors.items, known.split.train), vectors.items)
-    texts = Texts(vectors=vectors, folder=out / "aligned")
+    texts = Texts(vectors=_vectors(known, out, users), folder=out / "aligned")
     return Inputs(corpus=known, texts=texts, ratings=said, clock=clock)
 
 
@@ -84,6 +81,14 @@ def told(inputs: Inputs) -> list[str]:
             f"{both} with both views{out}"
         )
     return lines
+
+
+def _vectors(known: Corpus, out: Path, users: str) -> Embeddings:
+    if users == "given":
+        return corpus.vectors(known, out)
+    # the given profiles are not asked about at all
+    items = corpus.vectors(replace(known, users=("",) * len(known.users)), out).items
+    return Embeddings(corpus.composed(items, known.split.train), items)
 
 
 def _ratings(one: str, known: Corpus, data: Path, out: Path, users: str) -> Replay:
