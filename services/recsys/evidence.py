@@ -17,6 +17,8 @@ from services.recsys.suspicion import Scores, support
 Columns = npt.NDArray[np.float64]
 
 RANK, FOLDS = 64, 5
+SMALL, DENSE = 4 * RANK, 2**24
+"""Users or items, and cells, up to which the SVD is dense."""
 PAIRS = 65_536
 """Pairs whose vectors are held at once."""
 SMALLEST = 1e-9  # a length below is rounding
@@ -93,15 +95,27 @@ def likeness(train: Interactions, vectors: Floats, *, users: Ints, items: Ints) 
 
 def _singular(train: Interactions) -> tuple[Floats, Floats]:
     """Return U S: (U, k), and V beside V S: (I, 2, k); zeros where nothing is left."""
-    rank = min(RANK, train.n_users - 1, train.n_items - 1)
-    if not len(train) or rank < 1:
-        return np.zeros((train.n_users, 1), np.float32), np.zeros((train.n_items, 2, 1), np.float32)
     scale = train.user_degrees()[train.users] * train.item_degrees()[train.items]
     R = train.csr().astype(np.float32)
     R.data = (1.0 / np.sqrt(scale)).astype(np.float32)
-    start = np.ones(min(R.shape), dtype=np.float32)  # a fixed start: the same V every time
-    left, values, right = svds(csr_matrix(R), k=rank, v0=start)
+    left, values, right = _leading(R)
     return left * values, np.stack([right.T, right.T * values], axis=1)
+
+
+def _leading(R: csr_matrix) -> tuple[Floats, Floats, Floats]:
+    """Return the leading singular triplets, RANK at most."""
+    small = min(R.shape)
+    if small <= SMALL and R.shape[0] * R.shape[1] <= DENSE:
+        # where the rank may be exhausted, ARPACK goes on by chance
+        left, values, right = np.linalg.svd(R.toarray().astype(np.float32), full_matrices=False)
+    else:
+        start = np.ones(small, dtype=np.float32)  # a fixed start: the same V every time
+        left, values, right = svds(R, k=min(RANK, small - 1), v0=start)
+    return _f32(left[:, :RANK]), _f32(values[:RANK]), _f32(right[:RANK])
+
+
+def _f32(values: npt.NDArray[np.floating]) -> Floats:
+    return values.astype(np.float32, copy=False)
 
 
 def _dots(a: Floats, b: Floats) -> Scores:
