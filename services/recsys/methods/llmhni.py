@@ -103,7 +103,8 @@ class LLMHNI(Method):
         union = train.union(refined)
         self._graphs = _Graphs(union, train, signals.refined, device)
         X = starting_vectors(train, d=config.d, start=config.start, seeds=seeds)
-        self.backbone = backbone(self._graphs.structure, X, n_layers=config.n_layers)
+        structure = self._graphs.structure
+        self.backbone = backbone(structure, X, n_layers=config.n_layers, seeds=seeds)
         self._views = seeds.torch("views", device=device)
         rng = seeds.torch("negatives", device=device)
         taken = union if signals.hard is None else union.union(signals.hard)

@@ -42,14 +42,18 @@ def prepare(split: Split, texts: Embeddings, spec: RunSpec) -> Prepared:
         config=recipes.alignment(spec.params),
         rng=seeds(spec, "align").torch("align"),
     )
-    pairs = choose_candidates(
-        split.train,
-        inner_product(_pretrained(split.train, spec)),
-        edge_scores=edge_scores(split.train, texts),
+    return Prepared(texts, aligned, suspects(split.train, texts, spec))
+
+
+def suspects(train: Interactions, texts: Embeddings, spec: RunSpec) -> Candidates:
+    """Pretrain and choose the pairs that are asked about."""
+    return choose_candidates(
+        train,
+        inner_product(_pretrained(train, spec)),
+        edge_scores=edge_scores(train, texts),
         config=recipes.candidates(spec),
         rng=seeds(spec, "candidates").numpy("candidates"),
     )
-    return Prepared(texts, aligned, pairs)
 
 
 def train_raw(split: Split, spec: RunSpec) -> Fit:
