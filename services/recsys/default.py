@@ -5,14 +5,14 @@ Recall@20: among its few settings of each closed form, between G and G' for each
 epoch, and the weights of the blend, zero among them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from services.recsys import parts as made
 from services.recsys.blend import Blend, Part, Scale, Scorer
 from services.recsys.data import Interactions, Split
-from services.recsys.parts import EaseSetting, Evidence, GraphRecipe, IalsSetting, Setting, Trial
+from services.recsys.parts import EaseSetting, Evidence, GraphRecipe, IalsSetting, Setting
 from services.recsys.topk import inner_product
 from services.recsys.weighing import Judge, weigh
 
@@ -21,17 +21,21 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Preset:
-    """Everything that is frozen; chosen on validation of `rlmrec_amazon_books` (docs/log.md)."""
+    """Everything that is frozen; chosen on validation of `rlmrec_amazon_books` (docs/log.md).
+
+    A part whose settings are empty is left out.
+    """
 
     ease: tuple[EaseSetting, ...] = (
         EaseSetting(words=10, vectors=10, beta=3, lam=130),
         EaseSetting(words=10, vectors=10, beta=3, lam=400),
     )
+    plain: tuple[str, ...] = made.PLAIN
     ials: tuple[IalsSetting, ...] = (
         IalsSetting(f=256, reg=30, alpha=39),
         IalsSetting(f=64, reg=10, alpha=10),
     )
-    graph: GraphRecipe | None = field(default_factory=GraphRecipe)  # None: without LLMHNI
+    graph: GraphRecipe | None = field(default_factory=GraphRecipe)
     scales: tuple[Scale, ...] = ("raw", "spread")
     judged: int = 4_000  # users whose validation items choose, evenly spaced
 
@@ -40,7 +44,8 @@ class Preset:
 class Choices:
     """What validation chose: enough to train again on other edges without looking."""
 
-    settings: dict[str, Setting]  # part -> its setting, None where it has none
+    ease: int  # which of the preset's settings
+    ials: int
     sources: dict[str, str]  # part -> the graph it was fitted on or, LLMHNI, serves
     epochs: int  # of LLMHNI, 0 without it
     weights: dict[str, float]  # part -> weight, 0 where it was left out
@@ -51,9 +56,11 @@ class Choices:
 class Chosen:
     """A part as validation chose it."""
 
-    trial: Trial
     model: Scorer
+    source: str  # graph
     value: float  # validation Recall@20
+    setting: int = 0
+    epochs: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +68,9 @@ class Default:
     """A fitted preset: `blend` is what ranks."""
 
     blend: Blend
-    parts: dict[str, Scorer]
+    parts: dict[str, Chosen]
     choices: Choices
-    values: dict[str, float]  # part, or "blend" -> validation Recall@20 of the judged users
+    value: float  # validation Recall@20 of the blend, over the judged users
 
 
 def fit(
@@ -82,44 +89,23 @@ def fit(
     last finished epoch. `tell` hears a sentence per part.
     """
     preset = preset or Preset()
-    judge, found = Judge(split, preset.judged), dict(solved or {})
-    if not found:
-        found = solve(split, evidence, preset=preset, tell=tell)
+    judge = Judge(split, preset.judged)
+    parts = dict(solve(split, evidence, preset=preset, tell=tell) if solved is None else solved)
     graphs = made.graphs(split.train, evidence)
-    tried = (
-        made.trial(made.IALS, setting, graph, source, evidence, seed=seed)
-        for setting in preset.ials
-        for source, graph in graphs.items()
-    )
-    found |= _best(tried, judge, tell)
-    epochs = 0
+    parts |= _best(made.IALS, preset.ials, graphs, evidence, judge, tell, seed=seed)
     if preset.graph is not None:
-        trained = made.graph_model(
-            split.train,
-            evidence,
-            preset.graph,
-            seed=seed,
-            validate=lambda z: judge(inner_product(z)),
-            folder=folder,
-            tell=tell,
-        )
-        epochs, trial = (
-            trained.epochs,
-            Trial(made.GRAPH, preset.graph, trained.source, lambda: trained.model),
-        )
-        found[made.GRAPH] = Chosen(trial, trained.model, judge(trained.model.score_block))
-    parts = {name: one.model for name, one in found.items()}
-    blend, value = weigh(parts, judge, scales=preset.scales)
+        parts[made.GRAPH] = _trained(split, evidence, preset.graph, judge, seed, folder, tell)
+    blend, value = weigh({name: one.model for name, one in parts.items()}, judge, preset.scales)
     tell(f"blend ({blend.scale}): {value:.4f}, {told(blend)}")
     choices = Choices(
-        settings={name: one.trial.setting for name, one in found.items()},
-        sources={name: one.trial.source for name, one in found.items()},
-        epochs=epochs,
+        ease=parts[made.EASE].setting if preset.ease else 0,
+        ials=parts[made.IALS].setting if preset.ials else 0,
+        sources={name: one.source for name, one in parts.items()},
+        epochs=parts[made.GRAPH].epochs if preset.graph else 0,
         weights={part.name: part.weight for part in blend.parts},
         scale=blend.scale,
     )
-    values = {name: one.value for name, one in found.items()} | {"blend": value}
-    return Default(blend, parts, choices, values)
+    return Default(blend, parts, choices, value)
 
 
 def solve(
@@ -128,17 +114,11 @@ def solve(
     """Fit the parts that have no seed, each with the setting and graph validation prefers."""
     preset = preset or Preset()
     judge, graphs = Judge(split, preset.judged), made.graphs(split.train, evidence)
-    eases = (
-        made.trial(made.EASE, setting, graph, source, evidence)
-        for setting in preset.ease
-        for source, graph in graphs.items()
-    )
-    others = (
-        made.trial(name, None, graph, source, evidence)
-        for name in made.plain(evidence)
-        for source, graph in graphs.items()
-    )
-    return _best(eases, judge, tell) | _best(others, judge, tell)
+    found = _best(made.EASE, preset.ease, graphs, evidence, judge, tell)
+    for name in preset.plain:
+        if made.there(name, evidence):
+            found |= _best(name, (None,), graphs, evidence, judge, tell)
+    return found
 
 
 def refit(
@@ -146,16 +126,25 @@ def refit(
     evidence: Evidence,
     choices: Choices,
     *,
+    preset: Preset | None = None,
     seed: int = 0,
+    solved: dict[str, Scorer] | None = None,
     folder: Path | None = None,
     tell: Tell = lambda _: None,
 ) -> Blend:
-    """Train what was chosen on other edges, such as train and val together; nothing is judged."""
-    graphs, parts = made.graphs(train, evidence), []
+    """Train what was chosen on other edges, such as train and val together; nothing is judged.
+
+    What has no seed is left in `solved` and taken from there.
+    """
+    preset, solved = preset or Preset(), {} if solved is None else solved
+    parts = []
     for name, weight in choices.weights.items():
         if weight:
             tell(f"{name} again, on {len(train):,} edges")
-            model = _again(name, graphs, evidence, choices, seed=seed, folder=folder)
+            if name not in solved:
+                model = _again(name, train, evidence, choices, preset, seed, folder)
+            if name not in made.SEEDED:
+                model = solved.setdefault(name, model)
             parts.append(Part(name, model, weight))
     return Blend(parts, choices.scale)
 
@@ -165,32 +154,68 @@ def told(blend: Blend) -> str:
     return ", ".join(f"{part.name} {part.weight:g}" for part in blend.parts)
 
 
-def _best(trials: Iterable[Trial], judge: Judge, tell: Tell) -> dict[str, Chosen]:
-    """Return each part's best trial, the first on a tie; no more than two are held at a time."""
-    best: dict[str, Chosen] = {}
-    for trial in trials:
-        model = trial.make()
-        value = judge(model.score_block)
-        tell(f"{trial.part} on the {trial.source} graph, {trial.setting}: {value:.4f}")
-        if trial.part not in best or value > best[trial.part].value:
-            best[trial.part] = Chosen(trial, model, value)
-    return best
+def _best(
+    name: str,
+    settings: Sequence[Setting],
+    graphs: Mapping[str, Interactions],
+    evidence: Evidence,
+    judge: Judge,
+    tell: Tell,
+    *,
+    seed: int = 0,
+) -> dict[str, Chosen]:
+    """Return the part as validation prefers it, the first on a tie; two are held at most."""
+    best: Chosen | None = None
+    for place, setting in enumerate(settings):
+        for source, graph in graphs.items():
+            model = made.closed(name, setting, evidence, seed=seed).fit(graph)
+            value = judge(model.score_block)
+            tell(f"{name} on the {source} graph, {setting or 'no setting'}: {value:.4f}")
+            if best is None or value > best.value:
+                best = Chosen(model, source, value, setting=place)
+    return {} if best is None else {name: best}
+
+
+def _trained(
+    split: Split,
+    evidence: Evidence,
+    recipe: GraphRecipe,
+    judge: Judge,
+    seed: int,
+    folder: Path | None,
+    tell: Tell,
+) -> Chosen:
+    """Train LLMHNI, its epoch and the graph it serves chosen on validation."""
+    trained = made.graph_model(
+        split.train,
+        evidence,
+        recipe,
+        seed=seed,
+        validate=lambda z: judge(inner_product(z)),
+        folder=folder,
+        tell=tell,
+    )
+    value = judge(trained.model.score_block)
+    return Chosen(trained.model, trained.source, value, epochs=trained.epochs)
 
 
 def _again(
     name: str,
-    graphs: Mapping[str, Interactions],
+    train: Interactions,
     evidence: Evidence,
     choices: Choices,
-    *,
+    preset: Preset,
     seed: int,
     folder: Path | None,
 ) -> Scorer:
-    source, setting = choices.sources[name], choices.settings[name]
-    if not isinstance(setting, GraphRecipe):
-        return made.trial(name, setting, graphs[source], source, evidence, seed=seed).make()
-    frozen = replace(setting, config=replace(setting.config, epochs=choices.epochs))
-    trained = made.graph_model(
-        graphs[made.RAW], evidence, frozen, seed=seed, serve=source, folder=folder
-    )
-    return trained.model
+    source = choices.sources[name]
+    if name == made.GRAPH:
+        recipe = preset.graph or GraphRecipe()
+        frozen = replace(recipe, config=replace(recipe.config, epochs=choices.epochs))
+        return made.graph_model(
+            train, evidence, frozen, seed=seed, serve=source, folder=folder
+        ).model
+    settings: dict[str, Setting] = {made.EASE: preset.ease[choices.ease]} if preset.ease else {}
+    settings |= {made.IALS: preset.ials[choices.ials]} if preset.ials else {}
+    model = made.closed(name, settings.get(name), evidence, seed=seed)
+    return model.fit(made.graphs(train, evidence)[source])

@@ -8,7 +8,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from services.recsys.align import AlignConfig, align
-from services.recsys.blend import Scorer, Vectors
+from services.recsys.blend import Vectors
 from services.recsys.closed_forms import ClosedForm, CollectiveEase, GfCf, Ials, Side, TextKernel
 from services.recsys.data import Embeddings, Interactions, Signals
 from services.recsys.loop import Validate
@@ -20,6 +20,9 @@ from services.recsys.texts import centred
 
 EASE, GFCF, WORDS, VECTORS = "collective EASE", "GF-CF", "words", "vectors"
 IALS, GRAPH = "iALS", "LLMHNI"
+PLAIN = (GFCF, WORDS, VECTORS)
+"""Parts with neither settings nor a seed."""
+SEEDED = (IALS, GRAPH)
 RAW, REFINED = "raw", "refined"
 
 
@@ -69,16 +72,6 @@ Setting = EaseSetting | IalsSetting | GraphRecipe | None
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """One way to make a part: its setting, the graph it is fitted on."""
-
-    part: str
-    setting: Setting
-    source: str
-    make: Callable[[], Scorer]
-
-
-@dataclass(frozen=True, eq=False)
 class Trained:
     """The graph model, the graph it serves and how many epochs it took."""
 
@@ -93,34 +86,22 @@ def graphs(train: Interactions, evidence: Evidence) -> dict[str, Interactions]:
     return found if evidence.refined is None else found | {REFINED: evidence.refined}
 
 
-def plain(evidence: Evidence) -> list[str]:
-    """Return the parts that have neither a seed nor settings."""
-    there = {GFCF: True, WORDS: evidence.words is not None, VECTORS: evidence.texts is not None}
-    return [name for name, given in there.items() if given]
+def there(name: str, evidence: Evidence) -> bool:
+    """Return whether a plain part has what it needs."""
+    needed = {WORDS: evidence.words, VECTORS: evidence.texts}
+    return name not in needed or needed[name] is not None
 
 
-def trial(
-    part: str,
-    setting: Setting,
-    graph: Interactions,
-    source: str,
-    evidence: Evidence,
-    *,
-    seed: int = 0,
-) -> Trial:
-    """Return a closed form or iALS, not yet fitted on its graph."""
-    return Trial(part, setting, source, lambda: _made(part, setting, evidence, seed).fit(graph))
-
-
-def _made(part: str, setting: Setting, evidence: Evidence, seed: int) -> ClosedForm:
+def closed(name: str, setting: Setting, evidence: Evidence, *, seed: int = 0) -> ClosedForm:
+    """Return a closed form or iALS, not yet fitted."""
     texts = evidence.centred()
     if isinstance(setting, IalsSetting):
         return Ials(**asdict(setting), seed=Seeds(seed).integer(IALS))
     if isinstance(setting, EaseSetting):
         return _ease(setting, evidence.words, texts)
-    if part == WORDS and evidence.words is not None:
+    if name == WORDS and evidence.words is not None:
         return TextKernel(evidence.words)
-    if part == VECTORS and texts is not None:
+    if name == VECTORS and texts is not None:
         return TextKernel(texts.items.numpy())
     return GfCf()
 

@@ -133,7 +133,7 @@ def _steps(weights: npt.NDArray[np.float64], place: int) -> list[npt.NDArray[np.
 
 
 def weigh(
-    parts: Mapping[str, Scorer], judge: Judge, *, scales: Iterable[Scale]
+    parts: Mapping[str, Scorer], judge: Judge, scales: Iterable[Scale]
 ) -> tuple[Blend, float]:
     """Return the blend with the best validation Recall@20 and that figure.
 

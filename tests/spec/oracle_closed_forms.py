@@ -90,7 +90,7 @@ def ials_half_step(R: Matrix, Y: Matrix, *, reg: float, alpha: float, steps: int
 
 
 def tf_idf(texts: list[str]) -> dict[int, dict[str, float]]:
-    """Weigh the words of texts of plain lower-case words, at least two and at most half with one."""
+    """Weigh words of plain lower-case texts that two texts or more have, and at most half."""
     bags = [text.split() for text in texts]
     found: dict[int, dict[str, float]] = {}
     for n, bag in enumerate(bags):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csc_matrix, csr_matrix
 
 from services.recsys.closed_forms.base import ClosedForm, Floats, Ints
 from services.recsys.closed_forms.ease import inverse
@@ -110,5 +110,5 @@ def outer(features: Features, some: slice) -> Floats:
 
 
 def _dense(product: Any) -> Floats:  # noqa: ANN401 - sparse or dense, as its features were
-    dense: Floats = product.toarray() if issparse(product) else product
+    dense: Floats = product.toarray() if isinstance(product, csr_matrix | csc_matrix) else product
     return dense
