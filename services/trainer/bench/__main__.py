@@ -16,6 +16,7 @@ from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
 from services.trainer.bench import (
     coldstart,
+    default,
     ials,
     peers,
     published,
@@ -92,6 +93,7 @@ main.add_command(rate.command)
 main.add_command(table1.command)
 main.add_command(table2.command)
 main.add_command(sensitivity.command)
+main.add_command(default.command)
 
 
 if __name__ == "__main__":
