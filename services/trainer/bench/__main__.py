@@ -14,7 +14,18 @@ import torch
 
 from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
-from services.trainer.bench import coldstart, ials, peers, published, report
+from services.trainer.bench import (
+    coldstart,
+    default,
+    ials,
+    peers,
+    published,
+    rate,
+    report,
+    sensitivity,
+    table1,
+    table2,
+)
 from services.trainer.bench.peer_tables import tables
 
 INCOMPLETE = 3
@@ -76,6 +87,13 @@ def bookshop_command(seeds: int, out: Path) -> None:
 def coldstart_command(data: Path, seed: int, out: Path) -> None:
     """Fold-in and texts for users and items that were not trained, on a published split."""
     print(coldstart.table(*coldstart.run(data, out, seed=seed)))
+
+
+main.add_command(rate.command)
+main.add_command(table1.command)
+main.add_command(table2.command)
+main.add_command(sensitivity.command)
+main.add_command(default.command)
 
 
 if __name__ == "__main__":
