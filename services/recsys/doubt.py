@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.sparse import csr_matrix, issparse
 from torch.nn.functional import normalize
 

@@ -33,7 +33,8 @@ def probability_true(log_odds: Scores, *, odds: float) -> Floats:
     if not odds:
         return np.ones(len(log_odds), dtype=np.float32)
     against = np.clip(log_odds + np.log(odds), -500, 500)
-    return (1 / (1 + np.exp(against))).astype(np.float32)
+    chance: Floats = (1 / (1 + np.exp(against))).astype(np.float32)
+    return chance
 
 
 def weighed(
