@@ -141,10 +141,11 @@ def refit(
     for name, weight in choices.weights.items():
         if weight:
             tell(f"{name} again, on {len(train):,} edges")
-            if name not in solved:
+            model = solved.get(name)
+            if model is None:
                 model = _again(name, train, evidence, choices, preset, seed, folder)
             if name not in made.SEEDED:
-                model = solved.setdefault(name, model)
+                solved[name] = model
             parts.append(Part(name, model, weight))
     return Blend(parts, choices.scale)
 

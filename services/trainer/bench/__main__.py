@@ -16,6 +16,7 @@ from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
 from services.trainer.bench import (
     coldstart,
+    default,
     ials,
     noise,
     peers,
@@ -94,6 +95,7 @@ main.add_command(noise.command)
 main.add_command(table1.command)
 main.add_command(table2.command)
 main.add_command(sensitivity.command)
+main.add_command(default.command)
 
 
 if __name__ == "__main__":
