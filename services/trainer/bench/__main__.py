@@ -18,6 +18,7 @@ from services.trainer.bench import (
     coldstart,
     default,
     ials,
+    noise,
     peers,
     published,
     rate,
@@ -90,6 +91,7 @@ def coldstart_command(data: Path, seed: int, out: Path) -> None:
 
 
 main.add_command(rate.command)
+main.add_command(noise.command)
 main.add_command(table1.command)
 main.add_command(table2.command)
 main.add_command(sensitivity.command)

@@ -59,18 +59,19 @@ async def _rate(known: Corpus, data: Path, asked: Asked, path: Path, spec: RunSp
             corpus.blank(found.users, known.users), corpus.blank(found.items, known.items)
         )
         pairs = recipe.suspects(known.split.train, texts, spec)
-        views = await asked.views(known, pairs, on_progress=_Progress())
+        views = await asked.views(known, pairs, on_progress=Progress())
     users, items = published.ids(data)
     replay.write(path, pairs, views, users=users, items=items)
 
 
-class _Progress:
+class Progress:
     """Says how many pairs are rated, and when the rest will be."""
 
     def __init__(self) -> None:
         self._began = self._last = time.monotonic()
 
     def __call__(self, done: int, of: int) -> None:
+        """Say so, at most every few seconds."""
         now = time.monotonic()
         if now - self._last < SAYS_EVERY and done < of:
             return
