@@ -1,7 +1,9 @@
 """The list of mutants cannot rot: each still has one place in the code, and tests to kill it."""
 
 import ast
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +30,11 @@ def test_a_mutant_names_tests_that_exist(mutant: Mutant) -> None:
 
 def test_mistakes_have_names_of_their_own() -> None:
     assert [name for name, n in Counter(m.mistake for m in MUTANTS).items() if n > 1] == []
+
+
+def test_the_page_of_the_cores_tests_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "core-tests.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    files = (ROOT / "tests" / "recsys").glob("test_*.py")
+    there = set(re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, files)), re.MULTILINE))
+    assert named - there == set()

@@ -82,3 +82,9 @@ def test_a_full_graph_has_no_room_for_fakes() -> None:
     stars = Interactions.build(users=[0, 1, 2], items=[0, 0, 0], n_users=30, n_items=30)
     with pytest.raises(ValueError, match="of the same degrees"):
         plant(stars, share=0.4, kind="degree", rng=np.random.default_rng(0))
+
+
+def test_the_most_suspicious_are_flagged_and_the_lower_position_on_a_tie() -> None:
+    suspicion = np.array([0.2, 0.9, 0.9, 0.1])
+    found = [detect(suspicion, np.arange(4) == fake).recall for fake in range(4)]
+    assert found == [0.0, 1.0, 0.0, 0.0]

@@ -11,6 +11,7 @@ from services.recsys.backbones.lightgcn import LightGCN
 from services.recsys.data import Batch, Embeddings, Interactions, Signals
 from services.recsys.loop import Fit, fit
 from services.recsys.methods.llmhni import LLMHNI, Config
+from services.recsys.ranking import RankingLoss
 from services.recsys.registry import BACKBONES
 from services.recsys.seeds import Seeds
 from tests.recsys.planted import Circles, auc, circles, held_out_auc, triples, vectors
@@ -82,6 +83,21 @@ def test_every_term_on_a_batch_equals_its_equation_done_by_hand(device: torch.de
     # Eq. 20-22 with rho = 0: the views are G and G' themselves
     users, items = slow.infonce(u, u_, tau=0.4), slow.infonce([i[1], i[3]], [i_[1], i_[3]], tau=0.4)
     assert parts["hal"].item() == pytest.approx(0.7 * (sum(users) / 2 + sum(items) / 2), abs=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["bpr", "sampled_softmax"])
+def test_the_gradient_of_the_whole_objective_agrees_with_finite_differences(
+    loss: RankingLoss, device: torch.device
+) -> None:
+    method = made(replace(BY_HAND, loss=loss, lambda_reg=0.1, tau=0.5), device).double()
+    for name, value in vars(method._graphs).items():
+        if isinstance(value, torch.Tensor):
+            setattr(method._graphs, name, value.double())
+    batch = batch_on(device)
+    batch = Batch(batch.users, batch.items, batch.weights.double())
+    # the check shifts each number of X in place; every negative is forced, so nothing else moves
+    X = method.backbone.X
+    assert torch.autograd.gradcheck(lambda _: method.loss(batch, 0).total(), (X,), atol=1e-6)
 
 
 def test_two_pairs_of_one_item_are_no_negatives_of_each_other(device: torch.device) -> None:

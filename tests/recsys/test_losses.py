@@ -124,6 +124,49 @@ def test_a_weighted_mean_divides_by_the_weights_not_by_the_number(device: torch.
     assert float(losses.weighted_mean(values, weights)) == 7.0
 
 
+def test_the_gradient_of_bpr_by_hand(device: torch.device) -> None:
+    positive = torch.tensor([1.0, 2.0], device=device, requires_grad=True)
+    negative = torch.tensor([1.0, 0.0], device=device, requires_grad=True)
+    losses.bpr(positive=positive, negative=negative).sum().backward()
+    # -sigmoid(y_uj - y_ui): 1/2 on a tie, 1 / (1 + e^2) = .119203 at a margin of 2
+    for scores, sign in ((positive, -1), (negative, 1)):
+        assert scores.grad is not None
+        assert scores.grad.tolist() == pytest.approx([sign * 0.5, sign * 0.119203], abs=1e-6)
+
+
+def test_the_gradient_of_the_softmax_by_hand(device: torch.device) -> None:
+    positive = torch.zeros(1, device=device, requires_grad=True)
+    negative = torch.zeros(1, 4, device=device, requires_grad=True)
+    wrong = torch.tensor([[False, True, False, False]], device=device)
+    losses.sampled_softmax(positive=positive, negative=negative, tau=0.5, wrong=wrong).backward()
+    # four candidates of share 1/4, over tau: (1/4 - 1) / .5 and 1/4 / .5; none for a wrong one
+    assert positive.grad is not None
+    assert negative.grad is not None
+    assert positive.grad.tolist() == pytest.approx([-1.5])
+    assert negative.grad[0].tolist() == pytest.approx([0.5, 0.0, 0.5, 0.5])
+
+
+def test_the_gradient_of_infonce_by_hand(device: torch.device) -> None:
+    anchors = torch.tensor([[1.0, 0.0], [1.0, 0.0]], device=device, requires_grad=True)
+    positives = torch.tensor([[2.0, 0.0], [0.0, 3.0]], device=device)
+    losses.infonce_in_batch(anchors=anchors, positives=positives, tau=1.0)[0].backward()
+    # d cos(a, p_l) / da is 0 along a; across it p_0 gives 0 and p_1 gives 1, whose share is
+    # 1 / (1 + e) = .268941
+    assert anchors.grad is not None
+    assert anchors.grad.flatten().tolist() == pytest.approx([0, 0.268941, 0, 0], abs=1e-6)
+
+
+def test_the_gradients_of_the_l2_term_and_of_a_weighted_mean_by_hand(device: torch.device) -> None:
+    x = torch.tensor([[1.0, 2.0], [0.0, -4.0]], device=device, requires_grad=True)
+    losses.l2(x).backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[0.5, 1.0], [0.0, -2.0]]  # x over B = 2 rows
+    pairs = torch.tensor([2.0, 8.0], device=device, requires_grad=True)
+    losses.weighted_mean(pairs, torch.tensor([0.5, 1.5], device=device)).backward()
+    assert pairs.grad is not None
+    assert pairs.grad.tolist() == [0.25, 0.75]
+
+
 def test_the_gradients_agree_with_finite_differences(device: torch.device) -> None:
     a, b, wide = (v.to(device) for v in (vectors(5, 4), vectors(6, 4), vectors(7, 4, 3)))
     wrong = torch.zeros(4, 3, dtype=torch.bool, device=device)
@@ -143,3 +186,4 @@ def test_the_gradients_agree_with_finite_differences(device: torch.device) -> No
         (wide, other),
     )
     assert check(losses.l2, (wide, other))
+    assert check(losses.weighted_mean, (a, b.detach().abs().requires_grad_()))

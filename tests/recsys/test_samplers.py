@@ -85,6 +85,30 @@ def test_shared_negatives_are_distinct_and_marked_exactly_where_taken(device: to
     assert wrong.any()
 
 
+def test_shared_negatives_are_uniform_over_all_items(device: torch.device) -> None:
+    shared, nobody = Shared(random_graph(3), n=3, rng=rng(device)), torch.tensor([6], device=device)
+    drawn = torch.cat([shared.draw(nobody)[0] for _ in range(2000)])
+    counts = np.bincount(drawn.cpu().numpy(), minlength=9)
+    # three of nine without replacement vary less than a multinomial: the test is on the safe side
+    assert chisquare(counts).pvalue > LEVEL
+
+
+def test_dns_draws_the_rth_best_item_as_often_as_it_leads_its_n_draws(
+    device: torch.device,
+) -> None:
+    graph = Interactions.build(users=[0, 0], items=[1, 6], n_users=1, n_items=8)
+    z = embeddings(30, graph, device)
+    users = torch.zeros(20_000, dtype=torch.int64, device=device)
+    drawn = Dns(Uniform(graph, rng=rng(device)), n=3).draw(users, z)
+    scores = (z.items @ z.users[0]).tolist()
+    free = sorted(set(range(8)) - {1, 6}, key=lambda item: -scores[item])
+    counts = [int((drawn == item).sum()) for item in free]
+    # the best of 3 draws among 6 is the r-th with chance ((7 - r)^3 - (6 - r)^3) / 6^3
+    expected = [20_000 * ((7 - r) ** 3 - (6 - r) ** 3) / 216 for r in range(1, 7)]
+    assert sum(counts) == 20_000
+    assert chisquare(counts, expected).pvalue > LEVEL
+
+
 def test_more_shared_negatives_than_items_are_all_items(device: torch.device) -> None:
     items, _ = Shared(random_graph(3), n=50, rng=rng(device)).draw(torch.tensor([0], device=device))
     assert sorted(items.tolist()) == list(range(9))
@@ -132,11 +156,14 @@ def test_pools_follow_equations_8_and_9(rule: Pool, device: torch.device) -> Non
     assert chisquare(counts, expected).pvalue > LEVEL
 
 
-def test_the_negative_follows_equations_8_to_10_with_frozen_scores(device: torch.device) -> None:
+@pytest.mark.parametrize("rule", ["relu", "softmax"])
+def test_the_negative_follows_equations_8_to_10_with_frozen_scores(
+    rule: Pool, device: torch.device
+) -> None:
     # the user took item 4; 80 fresh draws miss one of the five others once in ten million, so
     # the union is always all five, and K = 2 of them stay
     graph = Interactions.build(users=[0], items=[4], n_users=1, n_items=6)
-    sampler = semantic(graph, device, M=80)
+    sampler = semantic(graph, device, rule=rule, M=80)
     z = embeddings(30, graph, device)
     users = torch.tensor([0], device=device)
     drawn = [int(sampler.draw(users, z)) for _ in range(4000)]
@@ -144,7 +171,8 @@ def test_the_negative_follows_equations_8_to_10_with_frozen_scores(device: torch
     scores = (z.items @ z.users[0])[free].tolist()
     texts = embeddings(50, graph, device)
     likeness = torch.cosine_similarity(texts.items, texts.users[0], dim=1)[free].tolist()
-    P = slow_pool.softmax(scores, T=0.5)
+    P = slow_pool.relu(scores) if rule == "relu" else slow_pool.softmax(scores, T=0.5)
+    assert sum(p > 0 for p in P) > 2  # else there is nothing to draw
     expected = np.array(slow_pool.negatives(P, likeness, K=2)) * 4000
     counts = np.array([drawn.count(item) for item in free])
     assert counts.sum() == 4000
