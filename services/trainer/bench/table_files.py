@@ -100,7 +100,7 @@ def _cells(line: Line, data: str) -> list[str]:
     count = figures[DECIDES].count if figures else 0
     seeds = f"{count}" if count == line.asked else f"{count} of {line.asked}"
     metrics = [number(figures.get(name)) for name in METRICS]
-    setting = line.setting or str(line.row.notes.get("setting", ""))
+    setting = _setting(line)
     if not figures:
         return [line.row.name, setting, *metrics, seeds, "", "", "", "", paper]
     seconds = figures.get("epoch_seconds")
@@ -115,6 +115,15 @@ def _cells(line: Line, data: str) -> list[str]:
         difference(line.gap),
         paper,
     ]
+
+
+def _setting(line: Line) -> str:
+    """Return the setting, and what ratings made of the graph."""
+    setting = line.setting or str(line.row.notes.get("setting", ""))
+    dropped, added = (line.figures.get(name) for name in ("dropped", "added"))
+    if dropped is None or added is None or not dropped.mean + added.mean:
+        return setting
+    return f"{setting}; {dropped.mean:,.0f} edges dropped, {added.mean:,.0f} added"
 
 
 def _epochs(line: Line) -> str:
