@@ -13,6 +13,8 @@ from services.trainer.bench.summary import Gap, Line, Spread
 from services.trainer.bench.tables import DECIDES, METRICS, Table
 
 NOT_RUN = "not run"
+SMALLEST = 1e-9
+"""Smaller p are not told apart."""
 ABSENT = "no plots: matplotlib is not installed (pip install -r requirements/bench.lock)"
 HEAD = ("R@5", "N@5", "R@10", "N@10", "R@20", "N@20")
 Row = Sequence[str]
@@ -47,7 +49,8 @@ def difference(gap: Gap | None, *, named: bool = True) -> str:
         return ""
     at = gap.interval
     against = f" ({gap.other})" if named else ""
-    return f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}], p {gap.p:.2g}{against}"
+    p = f"p {gap.p:.2g}" if gap.p >= SMALLEST else f"p < {SMALLEST:g}"
+    return f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}], {p}{against}"
 
 
 def left(filled: Table) -> list[str]:
