@@ -1,4 +1,4 @@
-"""python -m services.trainer.bench peers | bookshop | coldstart: tables from files."""
+"""python -m services.trainer.bench NAME: tables from files."""
 
 import json
 import os
