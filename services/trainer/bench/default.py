@@ -35,7 +35,7 @@ AIM_OF_FEW = 1.05
 @click.command(NAME)
 @table_inputs.options
 @click.option("--protocol", type=click.Choice([TRAIN, BOTH]), help="only this one")
-def command(
+def command(  # noqa: PLR0913 - click hands every option over
     *,
     data: Path,
     out: Path,
