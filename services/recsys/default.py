@@ -27,9 +27,10 @@ class Preset:
     """
 
     ease: tuple[EaseSetting, ...] = (
-        EaseSetting(words=10, vectors=10, beta=3, lam=130),
-        EaseSetting(words=10, vectors=10, beta=6, lam=130),
-        EaseSetting(words=20, vectors=20, beta=5, lam=300),
+        EaseSetting(words=10, vectors=10, beta=1.5, lam=130),
+        EaseSetting(words=30, vectors=10, beta=1.5, lam=130),
+        EaseSetting(words=10, vectors=30, beta=1.5, lam=130),
+        EaseSetting(words=10, vectors=10, beta=1.5, lam=400),
     )
     plain: tuple[str, ...] = (made.GFCF,)
     ials: tuple[IalsSetting, ...] = (
