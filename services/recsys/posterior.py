@@ -1,35 +1,37 @@
 """Edges weighed by how likely they are true: G' by doubt and ratings together (Eq. 15-17, softly).
 
-A hard rule pays for every wrong drop; a weight pays in proportion. Ratings enter as further
-evidence: where decoys were rated too, what a label is worth is learned from them, so that a rater
-who knows no more than chance, or no more than the doubt did before, changes nothing.
+A hard rule pays in full for every wrong drop; a weight pays in proportion. Ratings enter as
+further evidence beside the score that chose the pairs, and what a label is worth is learned from
+decoys that were rated, too: a rater who knows no more than the score did changes nothing.
+
+All log odds here are of noise, as if half of all edges were noise: high is suspicious.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.recsys.data import Bools, Floats, Interactions
-from services.recsys.decoys import Baited, Logistic
-from services.recsys.doubt import Columns
+from services.recsys.data import Bools, Floats, Interactions, Ints
+from services.recsys.decoys import Baited
+from services.recsys.evidence import Columns
+from services.recsys.plausibility import logistic
 from services.recsys.suspicion import Scores
 from services.recsys.verdicts import MID, MISSING, RatedPairs
 
 _FEW = 50
-"""Rated decoys below which nothing is learned of a rater."""
+"""Judged decoys, or other edges, below which nothing is learned of a judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PosteriorConfig:
-    """What is expected before any evidence, and the limits."""
+    """What is expected before any evidence, and where an edge falls."""
 
-    odds: float = 0.4  # noise edges expected per true one; 0 weighs every edge 1
+    odds: float = 0.5  # noise edges expected per true one; 0 weighs every edge 1
     floor: float = 0.02  # below that weight an edge falls; a user's last never does
-    l2: float = 1e-3
 
 
 def probability_true(log_odds: Scores, *, odds: float) -> Floats:
-    """P(true) = 1 / (1 + odds * e^s), s the balanced log odds of noise: (E,) -> (E,)."""
+    """P(true) = 1 / (1 + odds * e^s): (E,) -> (E,)."""
     if not odds:
         return np.ones(len(log_odds), dtype=np.float32)
     against = np.clip(log_odds + np.log(odds), -500, 500)
@@ -40,62 +42,66 @@ def probability_true(log_odds: Scores, *, odds: float) -> Floats:
 def weighed(
     train: Interactions, log_odds: Scores, *, config: PosteriorConfig | None = None
 ) -> Interactions:
-    """Return E' with w_ui = w_ui^train * P(true); what falls below the floor is gone.
+    """Return E' with weights w * P(true), w those of E; below the floor an edge is gone.
 
-    A user whose edges would all fall keeps the most likely one.
+    A user whose edges would all fall keeps the least doubted one.
     """
     config = config or PosteriorConfig()
     chance = probability_true(log_odds, odds=config.odds)
     stays = chance >= config.floor
-    stays[_most_likely(train, log_odds)] = True
-    graph = train.where(stays)
-    weights = (train.values() * np.maximum(chance, np.float32(config.floor)))[stays]
-    return Interactions(graph.users, graph.items, graph.n_users, graph.n_items, weights)
+    stays[_least_doubted(train, log_odds)] = True
+    weights = train.values() * np.maximum(chance, np.float32(config.floor))
+    left = train.where(stays)
+    return Interactions(left.users, left.items, left.n_users, left.n_items, weights[stays])
 
 
-def heard(
-    baited: Baited,
-    baited_odds: Scores,
-    rated: RatedPairs,
-    *,
-    config: PosteriorConfig | None = None,
-) -> Scores:
-    """Return the baited graph's log odds after the ratings: (E',); unrated edges keep theirs.
+def heard(baited: Baited, log_odds: Scores, at: Ints, said: Columns) -> Scores:
+    """Return the baited graph's log odds after a judge spoke; other edges keep theirs: (E',).
+
+    Fitted on the judged edges, decoys against the rest: a logistic of the log odds before, the
+    judge's columns, and their squares and products. That an edge was chosen to be judged is
+    evidence, too, and is added: ln P(judged | decoy) / P(judged | other).
 
     Args:
-        baited: the graph whose suspicious edges, decoys among them, were rated.
-        baited_odds: (E',) log odds of noise before the ratings.
-        rated: what was said; pairs that are no edges of the baited graph are not used.
-        config: its `l2` holds the second logistic back.
+        baited: the graph with decoys.
+        log_odds: (E',) before.
+        at: (R,) which of its edges were judged.
+        said: (R, n) numbers that the judge gave, on any scale.
     """
-    config = config or PosteriorConfig()
-    at, said = _of_edges(baited.graph, rated)
-    decoys = baited.decoys[at]
-    found = baited_odds.copy()
-    if min(decoys.sum(), (~decoys).sum()) < _FEW:
+    decoys, found = baited.decoys[at], log_odds.copy()
+    if min(int(decoys.sum()), int((~decoys).sum())) < _FEW:
         return found
-    evidence = np.column_stack([baited_odds[at], said])
-    taught = Logistic.fit(evidence, decoys, l2=config.l2)
-    found[at] = taught.log_odds(evidence) + _reach(baited.decoys, decoys)
+    X = _expanded(np.column_stack([log_odds[at], said]))
+    found[at] = X @ logistic(X[decoys], X[~decoys]) + _reach(baited.decoys, decoys)
     return found
 
 
-def _reach(all_decoys: Bools, rated_decoys: Bools) -> float:
-    """Return ln P(rated | decoy) / P(rated | other): being chosen for rating is evidence itself."""
-    decoys = rated_decoys.sum() / all_decoys.sum()
-    others = (~rated_decoys).sum() / (~all_decoys).sum()
-    return float(np.log(decoys / others))
+def labels(graph: Interactions, rated: RatedPairs) -> tuple[Ints, Columns]:
+    """Return the edges that got a label and both views' labels: (R,), (R, 2).
 
-
-def _of_edges(graph: Interactions, rated: RatedPairs) -> tuple[np.ndarray, Columns]:
-    """Return the edges with at least one label, and both labels, a missing one as Mid: (R, 2)."""
+    A missing label beside a given one counts as Mid. People's words are not used.
+    """
     at = graph.locate(users=rated.users, items=rated.items)
     views = np.column_stack([rated.user_view, rated.item_view]).astype(np.float64)
     there = (at >= 0) & (views > MISSING).any(axis=1)
     return at[there], np.where(views == MISSING, MID, views)[there]
 
 
-def _most_likely(train: Interactions, log_odds: Scores) -> np.ndarray:
+def _reach(all_decoys: Bools, judged_decoys: Bools) -> float:
+    decoys = judged_decoys.sum() / all_decoys.sum()
+    others = (~judged_decoys).sum() / (~all_decoys).sum()
+    return float(np.log(decoys / others))
+
+
+def _expanded(columns: Columns) -> Columns:
+    """Return 1, the standardised columns, their squares and products: (R, k) -> (R, ...)."""
+    spread = columns.std(axis=0)
+    Z = (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    a, b = np.triu_indices(Z.shape[1])
+    return np.column_stack([np.ones(len(Z)), Z, Z[:, a] * Z[:, b]])
+
+
+def _least_doubted(train: Interactions, log_odds: Scores) -> Ints:
     """Return the position of each user's least doubted edge."""
     order = np.lexsort((log_odds, train.users))
     _, first = np.unique(train.users[order], return_index=True)

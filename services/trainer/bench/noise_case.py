@@ -10,12 +10,13 @@ from scipy.sparse import csr_matrix
 from services.recsys.candidates import CandidateConfig, Candidates, choose_candidates
 from services.recsys.closed_forms import GfCf
 from services.recsys.data import Embeddings, Interactions
-from services.recsys.decoys import Baited, DecoyConfig, Logistic, bait
-from services.recsys.doubt import Columns, columns, unit_vectors
-from services.recsys.posterior import PosteriorConfig, heard, weighed
+from services.recsys.decoys import Baited, bait
+from services.recsys.plausibility import plausibility
+from services.recsys.posterior import PosteriorConfig, heard, labels, weighed
 from services.recsys.refine import RefineConfig, Refinement, refine
 from services.recsys.seeds import Seeds
-from services.recsys.suspicion import Scores
+from services.recsys.suspicion import Scores, text_cosine
+from services.recsys.texts import directions
 from services.recsys.verdicts import RatedPairs
 from services.trainer.bench import arms
 from services.trainer.bench.answers import Profiles
@@ -26,7 +27,8 @@ from services.trainer.bench.replay import Replay
 
 NONE, LOCAL, PLACEBO, ORACLE, AS_SAID = "none", "local", "placebo", "oracle", "as the LLM"
 RATERS = (LOCAL, PLACEBO, ORACLE, AS_SAID)
-DECOYS = DecoyConfig()
+DECOYS = 0.1
+"""Decoys per edge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class Case:
     @cached_property
     def baited(self) -> Baited:
         """Return G with decoys."""
-        return bait(self.train, config=DECOYS, rng=self._seeds().numpy("decoys"))
+        return bait(self.train, share=DECOYS, rng=self._seeds().numpy("decoys"))
 
     @cached_property
     def pairs(self) -> Candidates:
@@ -70,19 +72,18 @@ class Case:
         return choose_candidates(
             graph,
             GfCf().fit(graph).score_block,
-            edge_scores=-self._baited_odds,
+            edge_scores=-self._with_profiles,
             config=config,
             rng=self._seeds().numpy("candidates"),
         )
 
     def log_odds(self, rater: str) -> Scores:
-        """Return each edge's balanced log odds of being noise, after this rater's words: (E,)."""
-        before = self._taught.log_odds(self._witness(self.train))
-        if rater not in RATERS:
-            return before
-        after = heard(self.baited, self._baited_odds, arms.rated(self.pairs, self.views(rater)))
-        moved: Scores = (after - self._baited_odds)[self.baited.back(self.train)]
-        return before + moved
+        """Return each edge's log odds of being noise, after this rater's words: (E,)."""
+        moved = self._with_profiles
+        if rater in RATERS:
+            rated = arms.rated(self.pairs, self.views(rater))
+            moved = heard(self.baited, moved, *labels(self.baited.graph, rated))
+        return self._before + (moved - self._doubt)[self.baited.back(self.train)]
 
     def weighed(self, rater: str) -> Interactions:
         """Return G' by doubt and this rater; a replayed file cuts by the conservative rule."""
@@ -126,21 +127,27 @@ class Case:
         )
         return arms.rated(known, (views[0][there], views[1][there]))
 
-    def _witness(self, graph: Interactions) -> Columns:
-        given = self.texts if self.given else None
-        return columns(graph, items=[unit_vectors(self.texts)], given=given)
+    @cached_property
+    def _before(self) -> Scores:
+        return self._doubted(self.train)
 
     @cached_property
-    def _bait_evidence(self) -> Columns:
-        return self._witness(self.baited.graph)
+    def _doubt(self) -> Scores:
+        return self._doubted(self.baited.graph)
 
     @cached_property
-    def _taught(self) -> Logistic:
-        return Logistic.fit(self._bait_evidence, self.baited.decoys, l2=DECOYS.l2)
+    def _with_profiles(self) -> Scores:
+        """Return the baited graph's log odds after the users' given texts spoke: (E',)."""
+        if not self.given:
+            return self._doubt
+        graph = self.baited.graph
+        likeness = text_cosine(self.texts, users=graph.users, items=graph.items)
+        return heard(self.baited, self._doubt, np.arange(len(graph)), likeness[:, None])
 
-    @cached_property
-    def _baited_odds(self) -> Scores:
-        return self._taught.log_odds(self._bait_evidence)
+    def _doubted(self, graph: Interactions) -> Scores:
+        """Return log odds of noise by co-occurrence, low rank, degrees and items' texts."""
+        rng = self._seeds().numpy(f"doubt/{len(graph)}")
+        return -plausibility(graph, vectors=directions(self.texts.items), rng=rng)
 
     def _seeds(self) -> Seeds:
         return Seeds(Seeds(self.planted.seed).integer(f"noise/{self.planted.share:g}"))

@@ -115,8 +115,8 @@ def _keeps(found: Sequence[Found], name: str) -> list[str]:
 
 
 def _halves(found: Sequence[Found], name: str) -> list[str]:
-    ours, raw = loss(found, name, WORST), loss(found, SOFTMAX, WORST)
-    if ours is None or raw is None:
+    ours, raw = loss(found, name, WORST), loss(found, named(SOFTMAX, RAW), WORST)
+    if ours is None or raw is None or name == named(SOFTMAX, RAW):
         return []
     words = f"{name}: loses {told(ours)} where it loses {told(raw)} without refinement (half)"
     return [_claim(words, met=ours.mean <= raw.mean / 2)]

@@ -7,7 +7,7 @@ from typing import cast
 from services.recsys import default
 from services.recsys.data import Interactions, Signals
 from services.recsys.default import Preset
-from services.recsys.methods.bpr import BPR
+from services.recsys.methods.bpr import BPR, Config
 from services.recsys.methods.llmhni import LLMHNI
 from services.recsys.parts import Evidence
 from services.recsys.refine import Refinement
@@ -38,10 +38,7 @@ def rows(case: Case, texts: Texts, *, epochs: int = EPOCHS) -> list[Row]:
     sources = [DOUBT, *raters]
     return [
         *_peers(),
-        *(
-            raw_rows.raw_row(raw_rows.FIRST, loss, replace(config, epochs=epochs))
-            for loss, config in raw_rows.LOSSES.items()
-        ),
+        *(_raw(loss, replace(config, epochs=epochs)) for loss, config in raw_rows.LOSSES.items()),
         *(_softmax(case, source, epochs) for source in sources),
         *(
             _llmhni(case, texts, preset, source, epochs)
@@ -55,6 +52,12 @@ def rows(case: Case, texts: Texts, *, epochs: int = EPOCHS) -> list[Row]:
 def named(row: str, source: str) -> str:
     """Return the name of a row whose graph is G' by a source."""
     return f"{row}, {source}"
+
+
+def _raw(loss: str, config: Config) -> Row:
+    """Return LightGCN on G, named so that `--only` can tell it from the rows on G'."""
+    row = raw_rows.raw_row(raw_rows.FIRST, loss, config)
+    return replace(row, name=named(row.name, RAW))
 
 
 def _peers() -> list[Row]:
