@@ -9,9 +9,47 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.sparse import csc_matrix
 from torch import Tensor
 
 from services.recsys.data import Interactions
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """R rows of Â in the order asked for, or the columns of such rows: a CSR of k entries."""
+
+    neighbours: Tensor  # (k,) int32, the column of each entry
+    offsets: Tensor  # (R + 1,) int32
+    entries: Tensor  # (k,) the entries of Â
+    n_columns: int
+
+    def transposed(self) -> "Rows":
+        """The same entries by column, each naming the place of its row among the R."""
+        if self.entries.device.type != "cpu":
+            return self.transposed_by_sorting()
+        parts = (self.entries.numpy(), self.neighbours.numpy(), self.offsets.numpy())
+        # reading the rows as columns and asking for rows is a counting sort in C: O(k + N)
+        flipped = csc_matrix(parts, shape=(self.n_columns, len(self.offsets) - 1)).tocsr()
+        return Rows(
+            neighbours=torch.from_numpy(flipped.indices),
+            offsets=torch.from_numpy(flipped.indptr),
+            entries=torch.from_numpy(flipped.data),
+            n_columns=len(self.offsets) - 1,
+        )
+
+    def transposed_by_sorting(self) -> "Rows":
+        """`transposed` on any device."""
+        counts = torch.diff(self.offsets)
+        places = torch.arange(len(counts), dtype=torch.int32, device=counts.device)
+        order = torch.argsort(self.neighbours, stable=True)
+        degrees = torch.bincount(self.neighbours, minlength=self.n_columns)
+        return Rows(
+            neighbours=torch.repeat_interleave(places, counts)[order],
+            offsets=_starts(degrees),
+            entries=self.entries[order],
+            n_columns=len(counts),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +58,7 @@ class Adjacency:
 
     neighbours: Tensor  # (2E,) int32, the column of each entry
     offsets: Tensor  # (N + 1,) int32, entries of node n lie at [offsets[n], offsets[n + 1])
-    entry_edge: Tensor  # (2E,) int64, the undirected edge of each entry
+    by_item: Tensor  # (E,) int64, the edges in the order of the items' entries
     edge_users: Tensor  # (E,) int64
     edge_items: Tensor  # (E,) int64, counted from 0
     n_users: int
@@ -41,7 +79,7 @@ class Adjacency:
         return cls(
             neighbours=torch.from_numpy(neighbours.astype(np.int32)),
             offsets=torch.from_numpy(offsets),
-            entry_edge=torch.from_numpy(np.concatenate([np.arange(count), by_item])),
+            by_item=torch.from_numpy(by_item),
             edge_users=torch.from_numpy(edges.users),
             edge_items=torch.from_numpy(edges.items),
             n_users=edges.n_users,
@@ -53,11 +91,37 @@ class Adjacency:
         return Adjacency(
             neighbours=self.neighbours.to(device),
             offsets=self.offsets.to(device),
-            entry_edge=self.entry_edge.to(device),
+            by_item=self.by_item.to(device),
             edge_users=self.edge_users.to(device),
             edge_items=self.edge_items.to(device),
             n_users=self.n_users,
             n_items=self.n_items,
+        )
+
+    @property
+    def n_nodes(self) -> int:
+        """N = U + I."""
+        return self.n_users + self.n_items
+
+    @property
+    def entry_edge(self) -> Tensor:
+        """The undirected edge of each entry: (2E,) int64."""
+        return torch.cat(
+            [torch.arange(len(self.by_item), device=self.by_item.device), self.by_item]
+        )
+
+    def rows(self, entries: Tensor, nodes: Tensor) -> Rows:
+        """The rows of these nodes: (2E,), (R,) int64 -> R rows."""
+        first = self.offsets[nodes].long()
+        counts = self.offsets[nodes + 1] - first
+        offsets = _starts(counts)
+        shifts = torch.repeat_interleave(first - offsets[:-1], counts)
+        at = torch.arange(len(shifts), device=nodes.device).add_(shifts)
+        return Rows(
+            neighbours=self.neighbours.index_select(0, at),
+            offsets=offsets,
+            entries=entries.index_select(0, at),
+            n_columns=self.n_nodes,
         )
 
     def normalise(self, weights: Tensor) -> Tensor:
@@ -67,8 +131,18 @@ class Adjacency:
         """
         users = weights.new_zeros(self.n_users).index_add_(0, self.edge_users, weights)
         items = weights.new_zeros(self.n_items).index_add_(0, self.edge_items, weights)
-        scale = _inverse_root(users)[self.edge_users] * _inverse_root(items)[self.edge_items]
-        return (weights * scale)[self.entry_edge]
+        # index_select, here and below: a quarter of the time of weights[index]
+        scale = _inverse_root(users).index_select(0, self.edge_users)
+        scale *= _inverse_root(items).index_select(0, self.edge_items)
+        scale *= weights
+        return torch.cat([scale, scale.index_select(0, self.by_item)])
+
+
+def _starts(counts: Tensor) -> Tensor:
+    """Return where each of the counted groups begins, and the end: (R,) -> (R + 1,) int32."""
+    starts = torch.zeros(len(counts) + 1, dtype=torch.int32, device=counts.device)
+    starts[1:] = torch.cumsum(counts, 0)
+    return starts
 
 
 def edge_weights(union: Interactions, graph: Interactions) -> Tensor:

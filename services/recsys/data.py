@@ -153,7 +153,7 @@ class Embeddings:
 
     def pairs(self, *, users: Tensor, items: Tensor) -> Tensor:
         """One score per pair: (B,), (B,) -> (B,)."""
-        return (self.users[users] * self.items[items]).sum(-1)
+        return (self.users.index_select(0, users) * self.items.index_select(0, items)).sum(-1)
 
     def detach(self) -> "Embeddings":
         """The same vectors outside the autograd graph."""

@@ -1,7 +1,7 @@
 """The one training loop: Adam over shuffled pairs, stopped by validation only, resumable."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,9 @@ from services.recsys.pieces import gradient
 from services.recsys.seeds import Seeds
 
 Validate = Callable[[Embeddings], float]
+
+_EDGES_AT_ONCE = 65_536
+"""Edges whose vectors are gathered together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,20 +88,24 @@ class _Trained:
     losses: Tensor  # (P,) float32
 
 
-def _batches(method: Method, size: int, rng: torch.Generator) -> list[tuple[Tensor, Batch]]:
+def _batches(method: Method, size: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Batch]]:
     """The pairs in a fresh order, cut into batches, each with its pairs' positions."""
     order = torch.randperm(len(method.pairs), generator=rng)
     columns = [
-        torch.split(torch.from_numpy(column)[order].to(method.device), size)
+        torch.from_numpy(column)
         for column in (method.pairs.users, method.pairs.items, method.pairs.values())
     ]
-    places = torch.split(order.to(method.device), size)
-    return [(at, Batch(*batch)) for at, *batch in zip(places, *columns, strict=True)]
+    # gathered batch by batch: a permuted copy of all pairs would be as large as they are
+    for at in torch.split(order, size):
+        yield (
+            at.to(method.device),
+            Batch(*(column.index_select(0, at).to(method.device) for column in columns)),
+        )
 
 
 def _train(
     method: Method,
-    batches: list[tuple[Tensor, Batch]],
+    batches: Iterable[tuple[Tensor, Batch]],
     optimizer: torch.optim.Optimizer,
     memory: Memory,
     should_stop: Callable[[], bool],
@@ -107,6 +114,7 @@ def _train(
     epoch = len(memory.epochs)
     losses = torch.full((len(method.pairs),), torch.nan, device=method.device)
     sums: dict[str, Tensor] = {}
+    steps = 0
     for at, batch in batches:
         if should_stop():
             return None
@@ -115,10 +123,11 @@ def _train(
         memory.rows = fitted if fitted < whole else memory.rows
         optimizer.step()
         losses[at] = loss.pairs
+        steps += 1
         for name, part in loss.parts.items():
             # summed on the device: reading a number here would wait for it every batch
             sums[name] = sums.get(name, torch.zeros_like(part)) + part.detach()
-    return _Trained({name: float(s) / len(batches) for name, s in sums.items()}, losses.cpu())
+    return _Trained({name: float(s) / steps for name, s in sums.items()}, losses.cpu())
 
 
 def _close(
@@ -168,8 +177,13 @@ def _copy(vectors: Embeddings) -> Embeddings:
 
 
 def _edge_scores(vectors: Embeddings, train: Interactions) -> Tensor:
-    users, items = torch.from_numpy(train.users), torch.from_numpy(train.items)
-    return vectors.pairs(users=users, items=items).to(torch.float16)
+    """y_ui of every train edge: (E,) float16, in blocks, since (E, d) may not fit."""
+    scores = torch.empty(len(train), dtype=torch.float16)
+    for start in range(0, len(train), _EDGES_AT_ONCE):
+        some = slice(start, start + _EDGES_AT_ONCE)
+        users, items = torch.from_numpy(train.users[some]), torch.from_numpy(train.items[some])
+        scores[some] = vectors.pairs(users=users, items=items)
+    return scores
 
 
 def _edge_losses(pairs: Interactions, losses: Tensor, train: Interactions) -> Tensor:

@@ -1,8 +1,11 @@
 """Scores in, one loss per anchor or a scalar out; each docstring is the equation."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
+from torch.autograd import Function
 
 
 def bpr(*, positive: Tensor, negative: Tensor) -> Tensor:
@@ -37,6 +40,51 @@ def infonce_in_batch(
         twins.fill_diagonal_(False)
         logits = logits.masked_fill(twins, -torch.inf)
     return torch.logsumexp(logits, dim=1) - own
+
+
+def infonce(
+    *, anchors: Tensor, positives: Tensor, tau: float, pairs: tuple[Tensor, Tensor] | None = None
+) -> Tensor:
+    """`infonce_in_batch` for anchors and positives that were told apart before: the same numbers.
+
+    anchors (A, d), positives (P, d); pairs name each loss's anchor within (A,) and positive within
+    (P,), None for the k-th with the k-th -> (B,). The sum over the batch is made once an anchor: a
+    positive of c pairs counts c times in it, and once for those pairs themselves.
+    """
+    a, p = F.normalize(anchors, dim=1), F.normalize(positives, dim=1)
+    if pairs is None:
+        return _log_sum_exp(a, p, tau, torch.ones_like(p[:, 0])) - (a * p).sum(1) / tau
+    rows, columns = pairs
+    counts = torch.bincount(columns, minlength=len(p)).to(p.dtype)
+    own = (a.index_select(0, rows) * p.index_select(0, columns)).sum(1) / tau
+    gap = _log_sum_exp(a, p, tau, counts).index_select(0, rows) - own
+    twins = counts.index_select(0, columns) - 1
+    return gap + torch.log1p(-twins * (-gap).exp())
+
+
+def _log_sum_exp(a: Tensor, p: Tensor, tau: float, counts: Tensor) -> Tensor:
+    every: Tensor = _LogSumExp.apply(a, p, tau, counts)  # type: ignore[no-untyped-call] # torch's apply has no types
+    return every
+
+
+class _LogSumExp(Function):
+    """ln sum_l c_l e^{<a_k, p_l>/tau} by row: (A, d), (P, d) -> (A,), one (A, P) array kept."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, p: Tensor, tau: float, counts: Tensor) -> Tensor:  # noqa: ANN401 - torch gives no type for ctx
+        logits = torch.addmm(counts.log(), a, p.T, alpha=1 / tau)
+        top = logits.amax(1)
+        shares = torch.softmax(logits, 1)
+        ctx.save_for_backward(a, p, shares)
+        ctx.tau = tau
+        # the largest share is e^{top - lse}, and never too small for a logarithm
+        return top - shares.amax(1).log()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:  # noqa: ANN401 - as above
+        a, p, shares = ctx.saved_tensors
+        pull = (grads[0] / ctx.tau).unsqueeze(1)  # scaled beside the small factors
+        return (shares @ p) * pull, shares.T @ (a * pull), None, None
 
 
 def l2(*vectors: Tensor) -> Tensor:

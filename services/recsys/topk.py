@@ -19,6 +19,14 @@ ScoreBlock = Callable[[Ints], Floats]
 
 NO_ITEM = -1
 
+_STRIPE = 64
+"""Items a stripe; with fewer than so many for each that is asked for, sorting is as fast."""
+
+_CROWD = 8
+"""Times as many scores above the bound as are asked for: more is the partition's work."""
+
+_NO_NUMBER = "a score is not a number"
+
 
 def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
     """Return the (b, k) best items and their scores of a (b, I) block.
@@ -29,8 +37,6 @@ def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
     Raises:
         ValueError: a score is not a number, which has no place in an order.
     """
-    if np.isnan(scores).any():
-        raise ValueError("a score is not a number")
     width = min(k, scores.shape[1])
     items = _best(scores, width)
     values = np.take_along_axis(scores, items, axis=1)
@@ -45,13 +51,44 @@ def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
 
 
 def _best(scores: Floats, width: int) -> Ints:
-    """Return the `width` best items of each row, in ascending order of index."""
+    """Return the `width` best items of each row; those of one score in ascending order."""
+    if scores.shape[1] >= _STRIPE * width > 0:
+        found = _above_the_stripes(scores, width)
+        if found is not None:
+            return found
+    if np.isnan(scores).any():
+        raise ValueError(_NO_NUMBER)
     kth = np.partition(scores, -width, axis=1)[:, [-width]]  # (b, 1)
     above, tied = scores > kth, scores == kth
     room = width - above.sum(axis=1, keepdims=True)
     # np.partition picks any of the tied: take the lowest indices among them instead
     chosen = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))
     return np.nonzero(chosen)[1].astype(np.int64).reshape(-1, width)
+
+
+def _above_the_stripes(scores: Floats, width: int) -> Ints | None:
+    """Return `_best`, found by a bound; None where too many scores tie with it.
+
+    The items are dealt out to stripes. The `width`-th largest of the stripes' maxima is no more
+    than the `width`-th largest score, and few scores are above it: two passes in place of a
+    partition.
+    """
+    b, n = scores.shape
+    n_stripes = n // _STRIPE
+    dealt = scores[:, : n_stripes * _STRIPE].reshape(b, _STRIPE, n_stripes)
+    highest = dealt.max(axis=1)  # (b, n_stripes), and not a number where one of them is not
+    if np.isnan(highest).any() or np.isnan(scores[:, n_stripes * _STRIPE :]).any():
+        raise ValueError(_NO_NUMBER)
+    bound = np.partition(highest, -width, axis=1)[:, -width]
+    hits = scores >= bound[:, None]
+    if np.count_nonzero(hits) > _CROWD * width * b:
+        return None
+    rows, items = np.divmod(np.flatnonzero(hits), n)
+    order = np.lexsort((items, -scores[rows, items], rows))
+    rows, items = rows[order], items[order]
+    starts = np.searchsorted(rows, np.arange(b))
+    best: Ints = items[starts[:, None] + np.arange(width)]
+    return best
 
 
 def cells(rows: csr_matrix, users: Ints) -> tuple[Ints, Ints]:

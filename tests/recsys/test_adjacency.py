@@ -63,3 +63,37 @@ def test_nodes_whose_edges_all_weigh_nothing_have_rows_of_zeros(device: torch.de
 def test_a_graph_outside_the_union_is_refused() -> None:
     with pytest.raises(ValueError, match="outside the union"):
         edge_weights(random_graph(1), random_graph(2))
+
+
+def test_some_rows_are_the_matrix_at_these_nodes_in_the_order_asked_for() -> None:
+    edges = random_graph(3, weighted=True)
+    graph = Adjacency.of(edges)
+    entries = graph.normalise(torch.from_numpy(edges.values()))
+    nodes = torch.tensor([11, 0, 6, 3])  # node 6 has no edge
+    found = graph.rows(entries, nodes)
+    matrix = np.zeros((4, graph.n_nodes))
+    for row in range(4):
+        for at in range(int(found.offsets[row]), int(found.offsets[row + 1])):
+            matrix[row, int(found.neighbours[at])] += float(found.entries[at])
+    np.testing.assert_array_equal(matrix, dense(graph, entries)[nodes])
+
+
+@pytest.mark.parametrize("by", ["transposed", "transposed_by_sorting"])
+def test_rows_read_by_column_are_the_transposed_matrix(by: str) -> None:
+    edges = random_graph(3, weighted=True)
+    graph = Adjacency.of(edges)
+    entries = graph.normalise(torch.from_numpy(edges.values()))
+    nodes = torch.tensor([11, 0, 6, 3])
+    found = getattr(graph.rows(entries, nodes), by)()
+    matrix = np.zeros((graph.n_nodes, 4))
+    for column in range(graph.n_nodes):
+        for at in range(int(found.offsets[column]), int(found.offsets[column + 1])):
+            matrix[column, int(found.neighbours[at])] += float(found.entries[at])
+    np.testing.assert_array_equal(matrix.T, dense(graph, entries)[nodes])
+
+
+def test_no_rows_are_a_matrix_without_entries() -> None:
+    graph = Adjacency.of(random_graph(3))
+    found = graph.rows(torch.ones(2 * len(graph.edge_users)), torch.zeros(0, dtype=torch.int64))
+    assert (len(found.entries), found.offsets.tolist()) == (0, [0])
+    assert found.transposed().offsets.tolist() == [0] * (graph.n_nodes + 1)

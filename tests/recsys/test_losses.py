@@ -68,6 +68,42 @@ def test_infonce_equals_slow_python_and_spares_positives_of_one_name(device: tor
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
+def test_infonce_of_rows_told_apart_equals_the_in_batch_form_and_slow_python() -> None:
+    users, items = vectors(3, 4, 3), vectors(4, 3, 3)
+    u, i = torch.tensor([3, 0, 1, 2, 0]), torch.tensor([1, 0, 1, 2, 2])
+    found = losses.infonce(anchors=users, positives=items, tau=0.5, pairs=(u, i))
+    twins = losses.infonce_in_batch(anchors=users[u], positives=items[i], tau=0.5, same=i)
+    expected = slow.infonce(users[u].tolist(), items[i].tolist(), tau=0.5, names=i.tolist())
+    assert found.tolist() == pytest.approx(expected, abs=1e-12)
+    assert found.tolist() == pytest.approx(twins.tolist(), abs=1e-12)
+    alike = losses.infonce(anchors=users[:3], positives=items, tau=0.5)
+    expected = slow.infonce(users[:3].tolist(), items.tolist(), tau=0.5, names=[0, 1, 2])
+    assert alike.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_gradient_of_infonce_of_rows_told_apart_agrees_with_finite_differences() -> None:
+    users, items = vectors(3, 4, 3).requires_grad_(), vectors(4, 3, 3).requires_grad_()
+    u, i = torch.tensor([3, 0, 1, 2, 0]), torch.tensor([1, 0, 1, 2, 2])
+
+    def summed(anchors: torch.Tensor, positives: torch.Tensor) -> torch.Tensor:
+        each = losses.infonce(anchors=anchors, positives=positives, tau=0.3, pairs=(u, i))
+        return (each * torch.arange(1.0, 6.0)).sum()
+
+    assert torch.autograd.gradcheck(summed, (users, items))
+
+
+def test_infonce_stays_finite_at_a_temperature_where_exponentials_do_not() -> None:
+    a = torch.tensor([[1.0, 0.0]], requires_grad=True)
+    p = torch.tensor([[-1.0, 0.0], [0.9, 0.1]])
+    at = (torch.tensor([0, 0, 0]), torch.tensor([0, 1, 1]))
+    found = losses.infonce(anchors=a, positives=p, tau=1e-3, pairs=at)
+    far = 1000 * (1 + 0.9 / 0.82**0.5) + log(2)  # the near one is there twice
+    assert found.tolist() == pytest.approx([far, 0, 0], rel=1e-5, abs=1e-3)
+    found.sum().backward()  # type: ignore[no-untyped-call] # torch's own
+    assert a.grad is not None
+    assert bool(a.grad.isfinite().all())
+
+
 def test_infonce_sees_directions_not_lengths(device: torch.device) -> None:
     anchors, positives = vectors(3, 5, 3).to(device), vectors(4, 5, 3).to(device)
     short = losses.infonce_in_batch(anchors=anchors, positives=positives, tau=0.5)

@@ -40,6 +40,28 @@ def test_top_k_equals_sorting_everything(data: st.DataObject) -> None:
     assert found == expected + [NO_ITEM] * (k - len(expected))
 
 
+@pytest.mark.parametrize("levels", [3, 40, 10**6], ids=["crowded", "some ties", "hardly any tie"])
+@pytest.mark.parametrize("n_items", [640, 703])
+def test_long_rows_equal_sorting_everything_however_much_ties(levels: int, n_items: int) -> None:
+    rng = np.random.default_rng(levels + n_items)
+    scores = rng.integers(levels, size=(5, n_items)).astype(np.float32)
+    scores[0, 5:] = -np.inf  # hardly anything is left
+    scores[1, rng.permutation(n_items)[:300]] = -np.inf
+    found = top_k(scores, 10)[0]
+    excluded = [set(np.flatnonzero(np.isneginf(row)).tolist()) for row in scores]
+    for row, out, items in zip(scores.tolist(), excluded, found.tolist(), strict=True):
+        expected = oracle.ranking(row, out)[:10]
+        assert items == expected + [NO_ITEM] * (10 - len(expected))
+
+
+@pytest.mark.parametrize("at", [0, 300, 702])
+def test_one_score_that_is_not_a_number_is_found_in_a_long_row(at: int) -> None:
+    scores = np.zeros((2, 703), dtype=np.float32)
+    scores[1, at] = np.nan
+    with pytest.raises(ValueError, match="not a number"):
+        top_k(scores, 10)
+
+
 @pytest.mark.parametrize("block", [1, 2, 256])
 def test_lists_leave_out_what_was_seen_at_any_block_size(block: int) -> None:
     seen = Interactions.build(users=[0, 0, 2], items=[3, 2, 0], n_users=3, n_items=4)

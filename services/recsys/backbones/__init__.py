@@ -39,6 +39,19 @@ class Backbone(nn.Module, ABC):
     def embeddings(self, entries: Tensor) -> Embeddings:
         """Embeddings on the graph whose normalised entries (2E,) are given."""
 
+    def at(
+        self, entries: Tensor, *, users: Tensor, items: Tensor, z: Embeddings | None = None
+    ) -> tuple[Embeddings, Embeddings]:
+        """Embeddings of some users and items, none twice, and their rows of X: (n, d) a side.
+
+        Their rows of `embeddings`, with the same gradient; `z` is those embeddings where they
+        were computed before, outside the autograd graph.
+        """
+        del z  # of use to a backbone whose gradient needs no forward pass
+        sides = (self.embeddings(entries), self.ego())
+        first, second = (Embeddings(side.users[users], side.items[items]) for side in sides)
+        return first, second
+
     def ego(self) -> Embeddings:
         """X itself: what the L2 term shrinks."""
         return self._halves(self.X)

@@ -12,9 +12,16 @@ from torch import Tensor
 from services.recsys.adjacency import Adjacency
 from services.recsys.backbones import Backbone, Start, starting_vectors
 from services.recsys.data import Batch, Embeddings, Interactions, Signals
-from services.recsys.losses import l2, weighted_mean
+from services.recsys.losses import weighted_mean
 from services.recsys.objective import Loss, Method
-from services.recsys.ranking import RankingLoss, bpr_pairs, scoring, softmax_pairs
+from services.recsys.ranking import (
+    Met,
+    RankingLoss,
+    bpr_pairs,
+    scoring,
+    shrinkage,
+    softmax_pairs,
+)
 from services.recsys.samplers.dns import Dns
 from services.recsys.samplers.shared import Shared
 from services.recsys.samplers.uniform import Uniform
@@ -65,10 +72,13 @@ class BPR(Method):
 
     def loss(self, batch: Batch, epoch: int) -> Loss:  # noqa: ARG002 - no schedule
         """L_rec and the L2 term on a batch."""
-        z, X = self.backbone.embeddings(self._entries), self.backbone.ego()
-        pairs = self._rec(z, batch)
-        reg = self.config.lambda_reg * l2(X.users[batch.users], X.items[batch.items])
-        parts = {"rec": weighted_mean(pairs, batch.weights), "reg": reg}
+        everyone = self._everyone()
+        negatives, wrong = self._drawn(batch, everyone)
+        met = Met.of(batch, negatives)
+        z, X = self.backbone.at(self._entries, users=met.users, items=met.items, z=everyone)
+        pairs = self._rec(z, met, wrong)
+        parts = {"rec": weighted_mean(pairs, batch.weights)}
+        parts["reg"] = shrinkage(X, met.batch, lambda_reg=self.config.lambda_reg)
         return Loss(parts, pairs.detach())
 
     @torch.no_grad()
@@ -77,9 +87,23 @@ class BPR(Method):
         z = self.backbone.embeddings(self._entries).detach()
         return {"raw": scoring(z, loss=self.config.loss, tau=self.config.tau)}
 
-    def _rec(self, z: Embeddings, batch: Batch) -> Tensor:
+    @torch.no_grad()
+    def _everyone(self) -> Embeddings | None:
+        """All vectors on G where the sampler asks for them."""
+        if self.config.loss == "bpr" and self.config.negatives == "dns":
+            return self.backbone.embeddings(self._entries).detach()
+        return None
+
+    def _drawn(self, batch: Batch, everyone: Embeddings | None) -> tuple[Tensor, Tensor | None]:
+        """Items: (S,) for the whole batch with `wrong` (B, S) of the softmax, or one a pair."""
         if self.config.loss == "sampled_softmax":
-            return softmax_pairs(z, batch, self._shared.draw(batch.users), tau=self.config.tau)
-        if self.config.negatives == "dns":
-            return bpr_pairs(z, batch, self._dns.draw(batch.users, z.detach()))
-        return bpr_pairs(z, batch, self._uniform.draw(batch.users, n=1).squeeze(1))
+            return self._shared.draw(batch.users)
+        if everyone is not None:
+            return self._dns.draw(batch.users, everyone), None
+        return self._uniform.draw(batch.users, n=1).squeeze(1), None
+
+    def _rec(self, z: Embeddings, met: Met, wrong: Tensor | None) -> Tensor:
+        (negatives,) = met.others
+        if wrong is None:
+            return bpr_pairs(z, met.batch, negatives)
+        return softmax_pairs(z, met.batch, (negatives, wrong), tau=self.config.tau)

@@ -14,9 +14,16 @@ from services.recsys.adjacency import Adjacency, edge_weights
 from services.recsys.augment import drop_edges
 from services.recsys.backbones import Backbone, Start, starting_vectors
 from services.recsys.data import Batch, Embeddings, Interactions, Signals
-from services.recsys.losses import infonce_in_batch, l2, weighted_mean
+from services.recsys.losses import infonce, weighted_mean
 from services.recsys.objective import Loss, Method
-from services.recsys.ranking import RankingLoss, bpr_pairs, scoring, softmax_pairs
+from services.recsys.ranking import (
+    Met,
+    RankingLoss,
+    bpr_pairs,
+    scoring,
+    shrinkage,
+    softmax_pairs,
+)
 from services.recsys.samplers.semantic_hard import Pool, SemanticHard
 from services.recsys.samplers.shared import Shared
 from services.recsys.samplers.uniform import Uniform
@@ -115,16 +122,17 @@ class LLMHNI(Method):
     def loss(self, batch: Batch, epoch: int) -> Loss:  # noqa: ARG002 - no schedule
         """Eq. 23 on a batch; the parts carry their weights already."""
         config, graphs = self.config, self._graphs
-        z = self.backbone.embeddings(graphs.G)
-        pairs = self._rec(z, batch)
+        everyone = self._everyone()
+        drawn, wrong = self._drawn(batch, everyone)
+        met = Met.of(batch, *drawn)
+        z, X = self.backbone.at(graphs.G, users=met.users, items=met.items, z=everyone)
+        pairs = self._rec(z, met, wrong)
         parts = {"rec": weighted_mean(pairs, batch.weights)}
         if config.de and self.backbone.uses_graph:
-            z_ = z if graphs.same else self.backbone.embeddings(graphs.G_)
-            parts["de"] = config.lambda_1 * self._de(z, z_, batch)
+            parts["de"] = config.lambda_1 * self._de(z, met, batch)
         if config.hal and self.backbone.uses_graph:
             parts["hal"] = config.lambda_2 * self._hal(batch)
-        X = self.backbone.ego()
-        parts["reg"] = config.lambda_reg * l2(X.users[batch.users], X.items[batch.items])
+        parts["reg"] = shrinkage(X, met.batch, lambda_reg=config.lambda_reg)
         return Loss(parts, pairs.detach())
 
     @torch.no_grad()
@@ -138,45 +146,59 @@ class LLMHNI(Method):
             for name, entries in graphs.items()
         }
 
-    def _rec(self, z: Embeddings, batch: Batch) -> Tensor:
-        """L_rec per pair: BPR against a semantic hard negative (Eq. 11), or the softmax."""
-        hard = None
-        if self.hard is not None:
-            hard = self.hard.draw(batch.users, self._scoring(z.detach()))
-        if self.config.loss == "sampled_softmax":
-            shared = self._shared.draw(batch.users)
-            return softmax_pairs(z, batch, shared, tau=self.config.tau, hard=hard)
-        if hard is None:
-            hard = self._uniform.draw(batch.users, n=1).squeeze(1)
-        return bpr_pairs(z, batch, hard)
+    @torch.no_grad()
+    def _everyone(self) -> Embeddings | None:
+        """All of z where the sampler scores its pools by it (Eq. 8)."""
+        return None if self.hard is None else self.backbone.embeddings(self._graphs.G).detach()
 
-    def _de(self, z: Embeddings, z_: Embeddings, batch: Batch) -> Tensor:
+    def _drawn(
+        self, batch: Batch, everyone: Embeddings | None
+    ) -> tuple[tuple[Tensor, ...], Tensor | None]:
+        """The batch's negatives: one a pair (B,), and before it those that a softmax shares.
+
+        With `wrong` (B, S) of the shared ones, or None without them.
+        """
+        own: tuple[Tensor, ...] = ()
+        if self.hard is not None and everyone is not None:
+            own = (self.hard.draw(batch.users, self._scoring(everyone)),)
+        if self.config.loss == "sampled_softmax":
+            shared, wrong = self._shared.draw(batch.users)
+            return (shared, *own), wrong
+        return own or (self._uniform.draw(batch.users, n=1).squeeze(1),), None
+
+    def _rec(self, z: Embeddings, met: Met, wrong: Tensor | None) -> Tensor:
+        """L_rec per pair: BPR against a semantic hard negative (Eq. 11), or the softmax."""
+        if wrong is None:
+            return bpr_pairs(z, met.batch, met.others[0])
+        shared, *own = met.others
+        hard = own[0] if own else None
+        return softmax_pairs(z, met.batch, (shared, wrong), tau=self.config.tau, hard=hard)
+
+    def _de(self, z: Embeddings, met: Met, batch: Batch) -> Tensor:
         """Cross-graph alignment (Eq. 18-19): z'_u towards z_i and z'_i towards z_u."""
-        n = self.config.n_contrast
-        users, items, weights = batch.users[:n], batch.items[:n], batch.weights[:n]
-        tau = self.config.tau_de
-        of_users = infonce_in_batch(
-            anchors=z_.users[users], positives=z.items[items], tau=tau, same=items
-        )
-        of_items = infonce_in_batch(
-            anchors=z_.items[items], positives=z.users[users], tau=tau, same=users
-        )
+        n, tau = self.config.n_contrast, self.config.tau_de
+        weights = batch.weights[:n]
+        # only whom these pairs name, without the negatives that z was asked for
+        some = Met.of(Batch(met.batch.users[:n], met.batch.items[:n], weights))
+        z = Embeddings(z.users.index_select(0, some.users), z.items.index_select(0, some.items))
+        z_, u, i = z, some.batch.users, some.batch.items
+        if not self._graphs.same:
+            users, items = met.users[some.users], met.items[some.items]
+            z_, _ = self.backbone.at(self._graphs.G_, users=users, items=items)
+        of_users = infonce(anchors=z_.users, positives=z.items, tau=tau, pairs=(u, i))
+        of_items = infonce(anchors=z_.items, positives=z.users, tau=tau, pairs=(i, u))
         return weighted_mean(of_users + of_items, weights)
 
     def _hal(self, batch: Batch) -> Tensor:
         """Hallucination-robust contrast (Eq. 20-22): one view of G against one of G'."""
-        first, second = (
-            self.backbone.embeddings(entries)
+        users, items = self._contrasted(batch)
+        (first, _), (second, _) = (
+            self.backbone.at(entries, users=users, items=items)
             for entries in self._graphs.views(rho=self.config.rho, rng=self._views)
         )
-        users, items = self._contrasted(batch)
         tau = self.config.tau_hal
-        of_users = infonce_in_batch(
-            anchors=first.users[users], positives=second.users[users], tau=tau
-        )
-        of_items = infonce_in_batch(
-            anchors=first.items[items], positives=second.items[items], tau=tau
-        )
+        of_users = infonce(anchors=first.users, positives=second.users, tau=tau)
+        of_items = infonce(anchors=first.items, positives=second.items, tau=tau)
         return of_users.mean() + of_items.mean()
 
     def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""python -m services.trainer.bench peers | bookshop | coldstart: tables from files."""
+"""python -m services.trainer.bench NAME: tables from files."""
 
 import json
 import os
@@ -14,7 +14,19 @@ import torch
 
 from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
-from services.trainer.bench import coldstart, ials, peers, published, report
+from services.trainer.bench import (
+    coldstart,
+    default,
+    ials,
+    noise,
+    peers,
+    published,
+    rate,
+    report,
+    sensitivity,
+    table1,
+    table2,
+)
 from services.trainer.bench.peer_tables import tables
 
 INCOMPLETE = 3
@@ -76,6 +88,14 @@ def bookshop_command(seeds: int, out: Path) -> None:
 def coldstart_command(data: Path, seed: int, out: Path) -> None:
     """Fold-in and texts for users and items that were not trained, on a published split."""
     print(coldstart.table(*coldstart.run(data, out, seed=seed)))
+
+
+main.add_command(rate.command)
+main.add_command(noise.command)
+main.add_command(table1.command)
+main.add_command(table2.command)
+main.add_command(sensitivity.command)
+main.add_command(default.command)
 
 
 if __name__ == "__main__":
