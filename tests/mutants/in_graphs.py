@@ -8,8 +8,8 @@ MUTANTS = (
     core(
         "degrees of one side only",
         "adjacency.py",
-        "_inverse_root(users)[self.edge_users] * _inverse_root(items)[self.edge_items]",
-        "_inverse_root(users)[self.edge_users] ** 2",
+        "scale *= _inverse_root(items).index_select(0, self.edge_items)",
+        "scale *= _inverse_root(users).index_select(0, self.edge_users)",
         "adjacency",
     ),
     core(
@@ -29,14 +29,14 @@ MUTANTS = (
     core(
         "1/(L+1) is missing",
         "propagate.py",
-        "return h / (n_layers + 1)",
-        "return h",
+        "return _horner(graph, entries, X, n_layers) / (n_layers + 1)",
+        "return _horner(graph, entries, X, n_layers)",
         "propagate",
     ),
     core(
         "the last power instead of their mean",
         "propagate.py",
-        "h = X + multiply(graph, entries, h)",
+        "h = multiply(graph, entries, h).add_(X)",
         "h = multiply(graph, entries, h)",
         "propagate",
     ),
@@ -45,6 +45,20 @@ MUTANTS = (
         "propagate.py",
         "_horner(graph, entries, grads[0], n_layers)",
         "_horner(graph, entries, grads[0], n_layers - 1)",
+        "propagate",
+    ),
+    core(
+        "rows of the layer mean lack 1/(L+1)",
+        "propagate.py",
+        ".add_(ego).div_(n_layers + 1), ego",
+        ".add_(ego), ego",
+        "propagate",
+    ),
+    core(
+        "the gradient of some rows forgets the free vectors",
+        "propagate.py",
+        "return h.index_add_(0, ctx.nodes, G + of_ego), None",
+        "return h.index_add_(0, ctx.nodes, G), None",
         "propagate",
     ),
     core(

@@ -6,22 +6,22 @@ MUTANTS = (
     core(
         "in-sample scores for leave-one-out",
         "suspicion.py",
-        "support = raw - itself[train.items] - own",
-        "support = raw - itself[train.items]",
+        "rest = raw - np.where(mine, itself + own, 0.0)",
+        "rest = raw - np.where(mine, itself, 0.0)",
         "suspicion",
     ),
     core(
         "an item counts as its own neighbour",
         "suspicion.py",
-        "support = raw - itself[train.items] - own",
-        "support = raw - own",
+        "rest = raw - np.where(mine, itself + own, 0.0)",
+        "rest = raw - np.where(mine, own, 0.0)",
         "suspicion",
     ),
     core(
         "the pair's user still counts in the item's degree",
         "suspicion.py",
-        "others = degrees[train.items] - 1.0",
-        "others = degrees[train.items]",
+        "others = degrees[items] - mine",
+        "others = degrees[items]",
         "suspicion",
     ),
     core(
@@ -174,8 +174,8 @@ MUTANTS = (
     core(
         "fakes by popularity are uniform",
         "detect.py",
-        'chances = None if kind == "uniform" else degrees / degrees.sum()',
-        "chances = None",
+        'items = rng.integers(edges.n_items, size=n) if kind == "uniform" else ends(edges.items)',
+        "items = rng.integers(edges.n_items, size=n)",
         "detect",
     ),
 )
