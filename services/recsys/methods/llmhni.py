@@ -56,6 +56,7 @@ class Config:
     positives: Literal["edges", "refined"] = "refined"  # pairs trained on: E as printed, or E'
     contrast: Literal["batch", "sample"] = "batch"  # L_hal over the batch's nodes, or 10 % of all
     n_contrast: int = 512  # pairs of a batch that enter L_de and, with contrast="batch", L_hal
+    every: int = 1  # L_de and L_hal on one batch in so many, and so many times as heavy there
     semantic: bool = True  # off: uniform negatives (Table 2)
     align: bool = True  # off: the sampler compares the texts unaligned (Table 2)
     de: bool = True  # off: no L_de (Table 2)
@@ -111,6 +112,7 @@ class LLMHNI(Method):
         self._graphs = _Graphs(union, train, signals.refined, device)
         X = starting_vectors(train, d=config.d, start=config.start, seeds=seeds)
         self.backbone = backbone(self._graphs.structure, X, n_layers=config.n_layers)
+        self._calls = (-1, 0)  # the epoch, and its batches so far
         self._views = seeds.torch("views", device=device)
         rng = seeds.torch("negatives", device=device)
         taken = union if signals.hard is None else union.union(signals.hard)
@@ -118,7 +120,7 @@ class LLMHNI(Method):
         self._shared = Shared(taken, n=config.n_shared, rng=rng)
         self.hard = self._semantic(signals, rng)
 
-    def loss(self, batch: Batch, epoch: int) -> Loss:  # noqa: ARG002 - no schedule
+    def loss(self, batch: Batch, epoch: int) -> Loss:
         """Eq. 23 on a batch; the parts carry their weights already."""
         config, graphs = self.config, self._graphs
         everyone = self._everyone()
@@ -127,10 +129,11 @@ class LLMHNI(Method):
         z, X = self.backbone.at(graphs.G, users=met.users, items=met.items, z=everyone)
         pairs = self._rec(z, met, wrong)
         parts = {"rec": weighted_mean(pairs, batch.weights)}
-        if config.de and self.backbone.uses_graph:
-            parts["de"] = config.lambda_1 * self._de(z, met, batch)
-        if config.hal and self.backbone.uses_graph:
-            parts["hal"] = config.lambda_2 * self._hal(batch)
+        if self.backbone.uses_graph and self._turn(epoch):
+            if config.de:
+                parts["de"] = config.every * config.lambda_1 * self._de(z, met, batch)
+            if config.hal:
+                parts["hal"] = config.every * config.lambda_2 * self._hal(batch)
         parts["reg"] = shrinkage(X, met.batch, lambda_reg=config.lambda_reg)
         return Loss(parts, pairs.detach())
 
@@ -144,6 +147,12 @@ class LLMHNI(Method):
             name: self._scoring(self.backbone.embeddings(entries).detach())
             for name, entries in graphs.items()
         }
+
+    def _turn(self, epoch: int) -> bool:
+        """Whether the contrasts are due: on an epoch's first batch and each `every`-th after it."""
+        number = self._calls[1] + 1 if self._calls[0] == epoch else 0
+        self._calls = (epoch, number)
+        return number % self.config.every == 0
 
     @torch.no_grad()
     def _everyone(self) -> Embeddings | None:

@@ -1,4 +1,4 @@
-"""python -m services.trainer.bench peers | bookshop | coldstart: tables from files."""
+"""python -m services.trainer.bench peers | bookshop | coldstart | speed | scale: tables."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import torch
 
 from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
-from services.trainer.bench import coldstart, ials, peers, published, report
+from services.trainer.bench import coldstart, ials, peers, published, report, scale, speed
 from services.trainer.bench.peer_tables import tables
 
 INCOMPLETE = 3
@@ -76,6 +76,10 @@ def bookshop_command(seeds: int, out: Path) -> None:
 def coldstart_command(data: Path, seed: int, out: Path) -> None:
     """Fold-in and texts for users and items that were not trained, on a published split."""
     print(coldstart.table(*coldstart.run(data, out, seed=seed)))
+
+
+main.add_command(speed.command)
+main.add_command(scale.command)
 
 
 if __name__ == "__main__":
