@@ -122,8 +122,8 @@ def test_the_command_prints_every_table_and_reads_its_cells_again(
     assert "NOT MEASURED: RecBole. RecBole was not asked for." in first.stdout
     for lever in all_levers():
         assert f"| {lever.name} |" in first.stdout
-    assert (tmp_path / speed.MARKDOWN).read_text() in first.stdout
-    header, *rows = (tmp_path / speed.CSV).read_text().splitlines()
+    assert (tmp_path / f"speed-{folder.name}.md").read_text() in first.stdout
+    header, *rows = (tmp_path / f"speed-{folder.name}.csv").read_text().splitlines()
     assert header == "section,row,figure,value"
     assert len(rows) > 40
     monkeypatch.setattr(speed_lightgcn, "measure", lambda *_, **__: pytest.fail("measured twice"))

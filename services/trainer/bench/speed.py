@@ -28,8 +28,6 @@ from services.trainer.bench import (
 from services.trainer.bench.cells import Cell, Cells
 from services.trainer.bench.peers import tell
 
-MARKDOWN, CSV = "speed.md", "speed.csv"
-
 
 @click.command("speed")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True)
@@ -55,11 +53,12 @@ def command(
         cells = Cells(out / "cells", total=len(speed_quality.BATCHES) + 2 + 4)
         figures["quality"] = speed_quality.measure(data, out, cells)
     text = speed_report.markdown(data.name, figures)
-    (out / MARKDOWN).write_text(text, encoding="utf-8")
-    with (out / CSV).open("w", encoding="utf-8", newline="") as file:
+    table = out / f"speed-{data.name}.csv"
+    table.with_suffix(".md").write_text(text, encoding="utf-8")
+    with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(speed_report.table(figures))
     print(text)
-    print(f"{out / MARKDOWN}, {CSV}")
+    print(f"{table.with_suffix('.md')}, {table.name}")
 
 
 def measure(
