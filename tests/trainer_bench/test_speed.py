@@ -147,6 +147,7 @@ def figures() -> dict[str, object]:
     }
     priced = {
         speed_llmhni.PRINTED: {"times our LightGCN": 4.5},
+        speed_llmhni.HALVED: {"times our LightGCN": 3.9},
         speed_llmhni.CHEAP: {"times our LightGCN": 2.4},
     }
     return {
@@ -163,5 +164,5 @@ def figures() -> dict[str, object]:
 
 def test_claims_are_met_or_missed_by_their_figures(figures: dict[str, object]) -> None:
     verdicts = [claim.split(":")[0] for claim in speed_report.claims(figures)]
-    #                5 times  losses  RecBole 3.5  printed   cheap   its quality  ranking
-    assert verdicts == ["MET", "MET", "MISSED", "MISSED", "MET", "MET", "MET"]
+    # 5 times, losses, RecBole 3.5, printed, in bf16, cheap, its quality, ranking
+    assert verdicts == ["MET", "MET", "MISSED", "MISSED", "MET", "MET", "MET", "MET"]

@@ -56,6 +56,7 @@ class Config:
     positives: Literal["edges", "refined"] = "refined"  # pairs trained on: E as printed, or E'
     contrast: Literal["batch", "sample"] = "batch"  # L_hal over the batch's nodes, or 10 % of all
     n_contrast: int = 512  # pairs of a batch that enter L_de and, with contrast="batch", L_hal
+    contrast_in: Literal["float32", "bfloat16"] = "float32"  # products of z' and views; LightGCN
     every: int = 1  # L_de and L_hal on one batch in so many, and so many times as heavy there
     semantic: bool = True  # off: uniform negatives (Table 2)
     align: bool = True  # off: the sampler compares the texts unaligned (Table 2)
@@ -192,7 +193,7 @@ class LLMHNI(Method):
         z_, u, i = z, some.batch.users, some.batch.items
         if not self._graphs.same:
             users, items = met.users[some.users], met.items[some.items]
-            z_, _ = self.backbone.at(self._graphs.G_, users=users, items=items)
+            z_, _ = self.backbone.at(self._precise(self._graphs.G_), users=users, items=items)
         of_users = infonce(anchors=z_.users, positives=z.items, tau=tau, pairs=(u, i))
         of_items = infonce(anchors=z_.items, positives=z.users, tau=tau, pairs=(i, u))
         return weighted_mean(of_users + of_items, weights)
@@ -201,13 +202,17 @@ class LLMHNI(Method):
         """Hallucination-robust contrast (Eq. 20-22): one view of G against one of G'."""
         users, items = self._contrasted(batch)
         (first, _), (second, _) = (
-            self.backbone.at(entries, users=users, items=items)
+            self.backbone.at(self._precise(entries), users=users, items=items)
             for entries in self._graphs.views(rho=self.config.rho, rng=self._views)
         )
         tau = self.config.tau_hal
         of_users = infonce(anchors=first.users, positives=second.users, tau=tau)
         of_items = infonce(anchors=first.items, positives=second.items, tau=tau)
         return of_users.mean() + of_items.mean()
+
+    def _precise(self, entries: Tensor) -> Tensor:
+        """Entries in the precision of the contrasts' products."""
+        return entries.to(getattr(torch, self.config.contrast_in))
 
     def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Distinct users and items of L_hal."""

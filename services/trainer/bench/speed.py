@@ -50,7 +50,7 @@ def command(
         raise InvalidError(f"{data} needs rows of train and of test.")
     figures = measure(data.name, parts, out, steps=steps, cycles=cycles, recbole=recbole)
     if quality:
-        cells = Cells(out / "cells", total=len(speed_quality.BATCHES) + 2 + 4)
+        cells = Cells(out / "cells", total=speed_quality.ROWS)
         figures["quality"] = speed_quality.measure(data, out, cells)
     text = speed_report.markdown(data.name, figures)
     table = out / f"speed-{data.name}.csv"
@@ -85,7 +85,10 @@ def measure(
 
     found: dict[str, Any] = {"device": device()}
     found["lightgcn"] = cell(
-        "lightgcn", lambda: speed_lightgcn.measure(train, size=size, steps=steps), steps=steps
+        "lightgcn",
+        lambda: speed_lightgcn.measure(train, size=size, steps=steps),
+        steps=steps,
+        rows=[lever.name for lever in levers.levers()],
     )
     found["batches"] = cell("batches", lambda: speed_lightgcn.larger(train))
     found["recbole"] = {"absent": "RecBole was not asked for."}
@@ -97,7 +100,10 @@ def measure(
         )
         found["recbole"] = tried
     found["llmhni"] = cell(
-        "llmhni", lambda: speed_llmhni.measure(train, cycles=cycles), cycles=cycles
+        "llmhni",
+        lambda: speed_llmhni.measure(train, cycles=cycles),
+        cycles=cycles,
+        rows=list(speed_llmhni.VARIANTS),
     )
     found["ranking"] = cell("ranking", lambda: ranking(train, parts["test"]))
     return found

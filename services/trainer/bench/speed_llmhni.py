@@ -19,7 +19,8 @@ from services.trainer.bench import levers
 from services.trainer.bench.cells import Cell
 from services.trainer.bench.stopwatch import Floats, Timed, in_turn
 
-OURS, PRINTED, CHEAP = "our LightGCN (BPR)", "LLMHNI as printed", "512 pairs, every 4th batch"
+OURS, PRINTED = "our LightGCN (BPR)", "LLMHNI as printed"
+HALVED, CHEAP = "contrasts propagated in bf16", "512 pairs, every 4th batch"
 CYCLE = 4
 """Batches after which every variant has done all that it does."""
 
@@ -28,6 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without L_hal": {"hal": False},
     "without L_de": {"de": False},
     "without semantic negatives": {"semantic": False},
+    HALVED: {"contrast_in": "bfloat16"},
     "10 % of nodes in the contrast": {"contrast": "sample"},
     "512 pairs in the contrasts": {"n_contrast": 512},
     "contrasts on every 2nd batch": {"every": 2},

@@ -30,10 +30,12 @@ BATCHES = (1024, 2048, 4096, 8192)
 Figures = dict[str, Any]
 PRICED = (
     speed_llmhni.PRINTED,
+    speed_llmhni.HALVED,
     "10 % of nodes in the contrast",
     "512 pairs in the contrasts",
     speed_llmhni.CHEAP,
 )
+ROWS = len(BATCHES) + len(PRICED) + 2
 
 
 def measure(data: Path, out: Path, cells: Cells) -> dict[str, Figures]:
