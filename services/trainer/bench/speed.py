@@ -14,7 +14,7 @@ from services.recsys.data import Embeddings, Interactions
 from services.recsys.evaluate import evaluate
 from services.recsys.seeds import Seeds
 from services.recsys.topk import inner_product
-from services.shared.canonical import Json
+from services.shared.canonical import Json, content_hash
 from services.shared.errors import InvalidError
 from services.trainer.bench import (
     levers,
@@ -88,7 +88,7 @@ def measure(
         "lightgcn",
         lambda: speed_lightgcn.measure(train, size=size, steps=steps),
         steps=steps,
-        rows=[lever.name for lever in levers.levers()],
+        rows=content_hash([lever.name for lever in levers.levers()])[:8],
     )
     found["batches"] = cell("batches", lambda: speed_lightgcn.larger(train))
     found["recbole"] = {"absent": "RecBole was not asked for."}
@@ -103,7 +103,7 @@ def measure(
         "llmhni",
         lambda: speed_llmhni.measure(train, cycles=cycles),
         cycles=cycles,
-        rows=list(speed_llmhni.VARIANTS),
+        rows=content_hash(list(speed_llmhni.VARIANTS))[:8],
     )
     found["ranking"] = cell("ranking", lambda: ranking(train, parts["test"]))
     return found
