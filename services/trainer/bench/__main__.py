@@ -23,7 +23,9 @@ from services.trainer.bench import (
     published,
     rate,
     report,
+    scale,
     sensitivity,
+    speed,
     table1,
     table2,
 )
@@ -96,6 +98,8 @@ main.add_command(table1.command)
 main.add_command(table2.command)
 main.add_command(sensitivity.command)
 main.add_command(default.command)
+main.add_command(speed.command)
+main.add_command(scale.command)
 
 
 if __name__ == "__main__":
