@@ -17,6 +17,7 @@ from services.trainer.bench import bookshop as shops
 from services.trainer.bench import (
     coldstart,
     default,
+    detect,
     ials,
     peers,
     published,
@@ -94,6 +95,7 @@ main.add_command(table1.command)
 main.add_command(table2.command)
 main.add_command(sensitivity.command)
 main.add_command(default.command)
+main.add_command(detect.command)
 
 
 if __name__ == "__main__":

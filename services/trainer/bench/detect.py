@@ -1,6 +1,7 @@
 """bench detect: who finds planted noise, at what price for true edges, and what ratings add."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -58,15 +59,31 @@ def command(
     """AUC, precision and recall of every signal on planted noise; resumes where it stopped."""
     known = corpus.read(data)
     texts = corpus.vectors(known, out)
-    planted = detections.all_planted(known, texts, out, seeds=seeds)
+    asked = Asked(seeds=seeds, ratings=ratings, pairs=pairs, trained=trained)
+    print(run(known, texts, data, out, asked=asked))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How much is computed, and which files are read."""
+
+    seeds: int  # plantings
+    ratings: Sequence[Path] = ()
+    pairs: int = 0  # to the local endpoint, of each question
+    trained: int = 0  # plantings after which models are trained
+
+
+def run(known: Corpus, texts: Embeddings, data: Path, out: Path, *, asked: Asked) -> str:
+    """Compute what is missing, write the tables and return them."""
+    planted = detections.all_planted(known, texts, out, seeds=asked.seeds)
     sections = [*detect_report.by_signal(planted), _price(known, planted, out)]
-    for path in ratings:
+    for path in asked.ratings:
         sections += _by_ratings(path, data, known, texts)
-    if pairs:
-        sections += _by_local(known, planted, out, pairs)
-    if trained:
-        sections.append(_trained(known, planted, out, trained))
-    print(detect_report.write(out, planted, sections))
+    if asked.pairs:
+        sections += _by_local(known, planted, out, asked.pairs)
+    if asked.trained:
+        sections.append(_trained(known, planted, out, asked.trained))
+    return detect_report.write(out, planted, sections)
 
 
 def _price(known: Corpus, planted: Sequence[Planted], out: Path) -> Section:

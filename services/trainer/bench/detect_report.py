@@ -52,9 +52,10 @@ def by_signal(planted: Sequence[Planted]) -> list[Section]:
             rows.append([name, auc, precision, *(f"{r} / {p}" for r, p in pairs)])
         title = f"Planted fakes: {KINDS_IN_WORDS[kind]}"
         words = (
-            f"{SHARE:.0%} fakes are added to train; {len(some)} plantings, mean ± deviation. AUC: the "
-            "chance that a fake is more suspicious than a true edge. The budget is the number of "
-            "fakes: precision and recall are one number there. n2: the lowest edges of each user. "
+            f"{SHARE:.0%} fakes are added to train; {len(some)} plantings, mean ± deviation. "
+            "AUC: the chance that a fake is more suspicious than a true edge. The budget is the "
+            "number of fakes: precision and recall are one number there. n2: the lowest edges of "
+            "each user. "
             "[given]: with the folder's user profiles, which know the history before the noise and "
             "flatter; [composed]: users as the texts of their other train items, the pair's own "
             "left out; no bracket: no text. Degrees are read as low = suspicious."
@@ -104,11 +105,11 @@ def price(stay: Mapping[str, Sequence[Mapping[str, tuple[float, float]]]]) -> Se
 
 def trained(some: Sequence[Planted], read: Sequence[Mapping[str, Mapping[str, float]]]) -> Section:
     """Return R@20 on all and on the hardest test items by what was removed before training."""
-    rows = [
-        [arm, *(_spread([one[arm][name] for one in read]) for name in ("all", "hardest"))]
-        + [f"{fmean(one[arm]['removed'] for one in read):.0f}"]
-        for arm in read[0]
-    ]
+    rows = []
+    for arm in read[0]:
+        judged = [_spread([one[arm][name] for one in read]) for name in ("all", "hardest")]
+        removed = fmean(one[arm]["removed"] for one in read)
+        rows.append([arm, *judged, f"{removed:.0f}"])
     words = (
         f"LightGCN with sampled softmax, 8 epochs, {len(some)} plantings of {some[0].kind} fakes; "
         "each criterion removes edges until half of the fakes are gone. Hardest: the lower half of "
@@ -119,7 +120,7 @@ def trained(some: Sequence[Planted], read: Sequence[Mapping[str, Mapping[str, fl
 
 
 def write(out: Path, planted: Sequence[Planted], sections: Sequence[Section]) -> str:
-    """Write and return the Markdown; every planting's figures go to the CSV, and the tables' rows."""
+    """Write Markdown and CSV, which has every planting's figures; return the Markdown."""
     parts = ["\n".join(aims(planted))]
     parts += [_markdown(one) for one in sections]
     text = "\n\n".join(parts) + "\n"

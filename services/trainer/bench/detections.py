@@ -89,7 +89,8 @@ def _scores(cells: Cells, kind: str, noisy: Noisy) -> dict[str, Scores]:
         }
 
         words = f"{kind} fakes, planting {noisy.seed}: {group}"
-        scores |= cells.get(plan, partial(_said, say, noisy), words=words).per_user
+        said = cells.get(plan, partial(_said, say, noisy), words=words).per_user
+        scores |= dict(sorted(said.items()))  # a file keeps no order
     return scores
 
 

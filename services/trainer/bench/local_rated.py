@@ -110,8 +110,10 @@ def missing_section(question: Question, by_profile: dict[str, RatedPairs]) -> Se
 
 
 def suspicious_rows(question: Question, by_profile: dict[str, RatedPairs]) -> list[Row]:
-    """Return a row a judge of the asked edges: AUC, precision at half of them, true edges kept."""
+    """Return a row a judge: AUC, precision at half of the edges, true kept; [] of one kind."""
     score, fake = question.pairs.scores, question.truth
+    if fake.all() or not fake.any():
+        return []  # nothing to tell apart
     judges = {"plausibility alone": score}
     for profile, pairs in by_profile.items():
         views = {"user view": pairs.user_view, "item view": pairs.item_view}

@@ -64,17 +64,17 @@ def sections(name: str, known: Known, graph: Interactions, texts: Embeddings) ->
             f"Areas on {of}",
             "The chance that a planted pair is more suspicious than a true one, ± standard error "
             "(DeLong). Suspicious: true edges of kind `real`, chosen as planted ones were, by the "
-            "file's leave-one-out score; all true: those of kind `real_easy` too. The last column: "
-            "the share of `real` edges that stay when half of the planted are gone. Profiles are the "
-            "folder's. Scores are of train with the file's fakes and as many uniform ones as make "
+            "file's leave-one-out score; all true: those of kind `real_easy` too. Last column: "
+            "the share of `real` edges that stay when half of the planted are gone. Profiles are "
+            "the folder's. Scores are of train with the file's fakes and uniform ones up to "
             f"{SHARE:.0%}.",
             ["signal", "AUC, suspicious", "AUC, all true", "hard true kept"],
             area_rows(known, graph, texts),
         ),
         Section(
             f"Rules on {of}",
-            "The share of each kind that a rule removes without caps, ± standard error; below, numbers "
-            "alone remove as many of the same edges as the conservative rule does.",
+            "The share of each kind that a rule removes without caps, ± standard error; below, "
+            "numbers alone remove as many of the same edges as the conservative rule does.",
             ["rule", "true, suspicious", "true, easy", "planted"],
             rule_rows(known, graph, texts),
         ),

@@ -176,6 +176,8 @@ def _alike(train: Interactions, vectors: Floats) -> Scores:
 def _narrow(words: csr_matrix) -> Floats:
     """Return TF-IDF cut to its leading directions, rows of length 1: (I, d)."""
     small = min(words.shape)
+    if small < 2:
+        return np.zeros((words.shape[0], 1), dtype=np.float32)
     start = np.ones(small, dtype=np.float32)
     left, values, _ = svds(words, k=min(WORDS, small - 1), v0=start)
     narrow = left * values - (left * values).mean(axis=0)
