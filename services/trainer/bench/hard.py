@@ -42,6 +42,7 @@ CRITERIA: Mapping[str, Sequence[str]] = {
     "leave-one-out": (signals.LEAVE_ONE_OUT,),
     "loss and leave-one-out": (signals.LOSS, signals.LEAVE_ONE_OUT),
     "plausibility": (signals.DEFAULT,),
+    "loss and plausibility": (signals.LOSS, signals.DEFAULT),
     "user degree": (signals.USER_DEGREE,),
 }
 TRAINED = ("training loss", "leave-one-out", "plausibility")
