@@ -30,7 +30,7 @@ _FEW = 50
 class PosteriorConfig:
     """What is expected before any evidence, and where an edge falls."""
 
-    odds: float = 1.0  # noise edges expected per true one; 0 weighs every edge 1
+    odds: float = 0.5  # noise edges expected per true one; 0 weighs every edge 1
     floor: float = 0.02  # below that weight an edge falls; a user's last never does
 
 
