@@ -25,6 +25,8 @@ RAW = "raw"
 """G as it is."""
 EPOCHS = 12
 SOFTMAX, DEFAULT, CLOSED = "LightGCN, sampled softmax", "default", "default, closed forms"
+ON_REFINED = ("GF-CF", "EASE")
+"""Peers that are also fitted on G'."""
 PRESETS = {
     CLOSED: replace(Preset(), graph=None, ease=Preset().ease[:1], ials=Preset().ials[:1]),
     DEFAULT: replace(Preset(), ease=Preset().ease[:1], ials=Preset().ials[:1]),
@@ -39,6 +41,7 @@ def rows(case: Case, texts: Texts, *, epochs: int = EPOCHS) -> list[Row]:
     return [
         *_peers(),
         *(_raw(loss, replace(config, epochs=epochs)) for loss, config in raw_rows.LOSSES.items()),
+        *(_peer(case, name, source) for name in ON_REFINED for source in sources),
         *(_softmax(case, source, epochs) for source in sources),
         *(
             _llmhni(case, texts, preset, source, epochs)
@@ -61,10 +64,29 @@ def _raw(loss: str, config: Config) -> Row:
 
 
 def _peers() -> list[Row]:
-    """Return the peers at their first setting, the one measured on the clean books."""
+    """Return the peers on G at their first setting, the one measured on the clean books."""
     return [
-        replace(row, plan={**row.plan, "first": True}, make=_first(row.name)) for row in peer_rows()
+        replace(
+            row,
+            name=named(row.name, RAW),
+            plan={**row.plan, "first": True},
+            make=_first(row.name),
+        )
+        for row in peer_rows()
     ]
+
+
+def _peer(case: Case, name: str, source: str) -> Row:
+    """Return a peer on G' alone."""
+    trial = peers.grids(seed=0)[name][0]
+
+    def make(_: Work) -> Made:
+        model, seconds = peers.fitted(trial, case.weighed(source))
+        told: Figures = {"setting": trial.setting, "fit_seconds": seconds}
+        return Made(score_block=model.score_block, figures={**told, **flagged(case, source)})
+
+    plan = {"peer": name, "setting": trial.setting, "of": source}
+    return _row(case, named(name, source), plan, make)
 
 
 def _first(name: str) -> Callable[[Work], Made]:
