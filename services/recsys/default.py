@@ -27,16 +27,16 @@ class Preset:
     """
 
     ease: tuple[EaseSetting, ...] = (
-        EaseSetting(words=10, vectors=10, beta=3, lam=130),
-        EaseSetting(words=10, vectors=10, beta=3, lam=400),
+        EaseSetting(words=10, vectors=10, beta=1.5, lam=130),
+        EaseSetting(words=10, vectors=10, beta=1.5, lam=400),
     )
-    plain: tuple[str, ...] = made.PLAIN
+    plain: tuple[str, ...] = (made.GFCF,)
     ials: tuple[IalsSetting, ...] = (
         IalsSetting(f=256, reg=30, alpha=39),
         IalsSetting(f=64, reg=10, alpha=10),
     )
     graph: GraphRecipe | None = field(default_factory=GraphRecipe)
-    scales: tuple[Scale, ...] = ("raw", "spread")
+    scales: tuple[Scale, ...] = ("spread",)
     judged: int = 4_000  # users whose validation items choose, evenly spaced
 
 

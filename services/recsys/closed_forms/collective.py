@@ -44,7 +44,7 @@ class CollectiveEase(ClosedForm):
         *,
         lam: float = 130.0,
         users: Floats | None = None,
-        beta: float = 3.0,
+        beta: float = 1.5,
     ) -> None:
         self.sides, self.lam, self.beta = tuple(sides), lam, beta
         self.users = None if users is None or not beta else users * np.float32(beta)

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from services.recsys.blend import Scorer
 from services.recsys.data import Embeddings
 from services.recsys.default import Choices, Preset, fit, refit, solve, told
-from services.recsys.parts import EASE, GFCF, GRAPH, IALS, EaseSetting, Evidence
+from services.recsys.parts import EASE, GFCF, GRAPH, IALS, PLAIN, EaseSetting, Evidence
 from services.recsys.refine import RefineConfig, refine
 from services.recsys.topk import ScoreBlock
 from services.shared.canonical import Json
@@ -30,7 +30,7 @@ def plainer(preset: Preset) -> dict[str, Preset]:
     """Return what others would pick: no text at all, and the closed forms measured beforehand."""
     return {
         TEXT_FREE: replace(preset, ease=PLAIN_EASE, plain=(GFCF,), graph=None),
-        KNOWN: replace(preset, ease=(KNOWN_EASE,), ials=(), graph=None),
+        KNOWN: replace(preset, ease=(KNOWN_EASE,), plain=PLAIN, ials=(), graph=None),
     }
 
 

@@ -34,7 +34,8 @@ AIM_OF_FEW = 1.05
 
 @click.command(NAME)
 @table_inputs.options
-def command(
+@click.option("--protocol", type=click.Choice([TRAIN, BOTH]), help="only this one")
+def command(  # noqa: PLR0913 - click hands every option over
     *,
     data: Path,
     out: Path,
@@ -44,6 +45,7 @@ def command(
     only: Sequence[str],
     epochs: int | None,
     budget_minutes: float | None,
+    protocol: str | None,
 ) -> None:
     """The default preset, its parts and its peers, both protocols; resumes where it stopped."""
     clock = Clock(budget_minutes)
@@ -52,7 +54,8 @@ def command(
         tell(ials.ABSENT)
     found = rows(inputs, composed=users == "composed", epochs=epochs)
     split = inputs.corpus.split
-    table = fill(found, split, out=out, seeds=seeds, clock=clock, only=only)
+    reads = (TRAIN, BOTH) if protocol is None else tuple({TRAIN, protocol})
+    table = fill(found, split, out=out, seeds=seeds, clock=clock, only=only, reads=reads)
     print(write(table, inputs, data.name, out))
 
 
