@@ -1,6 +1,7 @@
 """The papers' tables on two tastes: resumed, kept apart by protocol, averaged, cut."""
 
 import csv
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from services.recsys.data import Embeddings
 from services.recsys.evaluate import evaluate
 from services.recsys.methods.bpr import Config
 from services.recsys.verdicts import LOW, RatedPairs
+from services.shared.errors import InvalidError
 from services.trainer.bench import (
     corpus,
     denoiser_rows,
@@ -25,6 +27,7 @@ from services.trainer.bench import (
     table1,
     table2,
     table_files,
+    table_inputs,
     tables,
 )
 from services.trainer.bench.denoiser_rows import Texts
@@ -204,6 +207,16 @@ def test_replayed_ratings_reach_the_graph_that_is_trained_on(
     plain = denoiser_rows.row(texts, "default", config=_small("default"))
     assert plain.plan["ratings"] is None
     assert plain.plan != one.plan
+
+
+def test_two_files_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None:
+    line = json.dumps({"user_id": 1, "item_id": 2, "user_view": "Low", "item_view": None})
+    files = [tmp_path / side / "said.jsonl" for side in ("a", "b")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(line)
+    with pytest.raises(InvalidError, match="Two files of ratings are named said"):
+        table_inputs.read(folder, tmp_path, [str(file) for file in files], "given", Clock(None))
 
 
 def test_the_ablations_switch_one_part_off_and_share_the_whole_with_table_1(texts: Texts) -> None:

@@ -1,4 +1,4 @@
-"""python -m services.trainer.bench peers | bookshop | coldstart: tables from files."""
+"""python -m services.trainer.bench NAME: tables from files."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from services.trainer.bench import bookshop as shops
 from services.trainer.bench import (
     coldstart,
     default,
+    detect,
     ials,
     noise,
     peers,
@@ -96,6 +97,7 @@ main.add_command(table1.command)
 main.add_command(table2.command)
 main.add_command(sensitivity.command)
 main.add_command(default.command)
+main.add_command(detect.command)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,6 @@ def row(
     patience = PATIENCE[preset]
     words = [f"LLMHNI {TITLES[preset]}", raw_rows.title(backbone), variant]
     words += [] if said is None else [f"ratings {said.name}"]
-    plain = (preset, backbone, said, variant) == ("paper", raw_rows.FIRST, None, "")
     return Row(
         name=", ".join(word for word in words if word),
         plan={
@@ -103,7 +102,7 @@ def row(
         make=_maker(texts, preset, backbone, config, said),
         resumes=True,
         late=(0 if backbone == raw_rows.FIRST else 1) + (1 if preset == "paper" else 0),
-        printed="LLMHNI" if plain or (preset == "paper" and said is not None) else "",
+        printed="LLMHNI" if (preset, backbone, variant) == ("paper", raw_rows.FIRST, "") else "",
         notes={"setting": trained.setting(config, patience)},
     )
 

@@ -103,14 +103,16 @@ def paired_t(a: Floats, b: Floats) -> float:
 def _line(row: Row, asked: int, cells: Mapping[int, Cell], gap_: Gap | None) -> Line:
     if not cells:
         return Line(row=row, asked=asked)
-    told = next(iter(cells.values())).figures
-    graphs = {str(cell.figures.get("graph", "")) for cell in cells.values()}
+
+    def told(name: str) -> str:
+        return " or ".join(sorted({str(cell.figures.get(name, "")) for cell in cells.values()}))
+
     return Line(
         row=row,
         asked=asked,
         figures=_spreads(list(cells.values())),
-        setting=str(told.get("setting", row.notes.get("setting", ""))),
-        graph=" or ".join(sorted(graphs)),
+        setting=told("setting"),
+        graph=told("graph"),
         gap=gap_,
     )
 

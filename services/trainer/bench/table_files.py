@@ -13,6 +13,8 @@ from services.trainer.bench.summary import Gap, Line, Spread
 from services.trainer.bench.tables import DECIDES, METRICS, Table
 
 NOT_RUN = "not run"
+SMALLEST = 1e-9
+"""Smaller p are not told apart."""
 ABSENT = "no plots: matplotlib is not installed (pip install -r requirements/bench.lock)"
 HEAD = ("R@5", "N@5", "R@10", "N@10", "R@20", "N@20")
 Row = Sequence[str]
@@ -47,7 +49,8 @@ def difference(gap: Gap | None, *, named: bool = True) -> str:
         return ""
     at = gap.interval
     against = f" ({gap.other})" if named else ""
-    return f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}], p {gap.p:.2g}{against}"
+    p = f"p {gap.p:.2g}" if gap.p >= SMALLEST else f"p < {SMALLEST:g}"
+    return f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}], {p}{against}"
 
 
 def left(filled: Table) -> list[str]:
@@ -100,7 +103,7 @@ def _cells(line: Line, data: str) -> list[str]:
     count = figures[DECIDES].count if figures else 0
     seeds = f"{count}" if count == line.asked else f"{count} of {line.asked}"
     metrics = [number(figures.get(name)) for name in METRICS]
-    setting = line.setting or str(line.row.notes.get("setting", ""))
+    setting = _setting(line)
     if not figures:
         return [line.row.name, setting, *metrics, seeds, "", "", "", "", paper]
     seconds = figures.get("epoch_seconds")
@@ -115,6 +118,15 @@ def _cells(line: Line, data: str) -> list[str]:
         difference(line.gap),
         paper,
     ]
+
+
+def _setting(line: Line) -> str:
+    """Return the setting, and what ratings made of the graph."""
+    setting = line.setting or str(line.row.notes.get("setting", ""))
+    dropped, added = (line.figures.get(name) for name in ("dropped", "added"))
+    if dropped is None or added is None or not dropped.mean + added.mean:
+        return setting
+    return f"{setting}; {dropped.mean:,.0f} edges dropped, {added.mean:,.0f} added"
 
 
 def _epochs(line: Line) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from services.recsys.data import Embeddings
+from services.shared.errors import InvalidError
 from services.shared.specs import RunSpec
 from services.trainer.bench import corpus, published, rate, replay
 from services.trainer.bench.corpus import Corpus
@@ -64,6 +65,10 @@ def read(data: Path, out: Path, ratings: Sequence[str], users: str, clock: Clock
     """Read all that the rows need; the clock runs already."""
     known = corpus.read(data)
     said = [_ratings(one, known, data, out, users) for one in ratings]
+    names = [one.name for one in said]
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidError(f"Two files of ratings are named {name}: rows go by that name.")
     texts = Texts(vectors=_vectors(known, out, users), folder=out / "aligned")
     return Inputs(corpus=known, texts=texts, ratings=said, clock=clock)
 
