@@ -28,13 +28,16 @@ class Rows:
         """The same entries by column, each naming the place of its row among the R."""
         if self.entries.device.type != "cpu":
             return self.transposed_by_sorting()
-        parts = (self.entries.numpy(), self.neighbours.numpy(), self.offsets.numpy())
+        entries = self.entries
+        if entries.dtype == torch.bfloat16:  # numpy has none; they are moved, not reckoned with
+            entries = entries.view(torch.int16)
+        parts = (entries.numpy(), self.neighbours.numpy(), self.offsets.numpy())
         # reading the rows as columns and asking for rows is a counting sort in C: O(k + N)
         flipped = csc_matrix(parts, shape=(self.n_columns, len(self.offsets) - 1)).tocsr()
         return Rows(
             neighbours=torch.from_numpy(flipped.indices),
             offsets=torch.from_numpy(flipped.indptr),
-            entries=torch.from_numpy(flipped.data),
+            entries=torch.from_numpy(flipped.data).view(self.entries.dtype),
             n_columns=len(self.offsets) - 1,
         )
 

@@ -68,7 +68,7 @@ def fit(  # noqa: PLR0913 - the loop's dials, all by keyword
         load(checkpoint_dir, memory, method, optimizer, seeds)
     while len(memory.epochs) < epochs and not _stale(memory, patience):
         began = time.perf_counter()
-        batches = _batches(method, batch_size, seeds.torch("batches"))
+        batches = shuffled(method, batch_size, seeds.torch("batches"))
         trained = _train(method, batches, optimizer, memory, should_stop)
         if trained is None:
             break
@@ -88,7 +88,7 @@ class _Trained:
     losses: Tensor  # (P,) float32
 
 
-def _batches(method: Method, size: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Batch]]:
+def shuffled(method: Method, size: int, rng: torch.Generator) -> Iterator[tuple[Tensor, Batch]]:
     """The pairs in a fresh order, cut into batches, each with its pairs' positions."""
     order = torch.randperm(len(method.pairs), generator=rng)
     columns = [

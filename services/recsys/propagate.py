@@ -52,7 +52,8 @@ def propagate_rows(
     """Rows of the layer mean and of X, nodes (R,) without repetition: both (R, d).
 
     `known` are the rows of the layer mean (R, d) where somebody has them already, such as a
-    sampler: then only the gradient is computed.
+    sampler: then only the gradient is computed. The products are made in the precision of the
+    entries, such as bf16; rows and gradient come out in X's.
     """
     rows = graph.rows(entries, nodes)
     found: tuple[Tensor, Tensor] = _RowsOfLayerMean.apply(  # type: ignore[no-untyped-call] # as above
@@ -114,17 +115,18 @@ class _RowsOfLayerMean(Function):
             return known.clone(), ego
         if not n_layers:
             return ego.clone(), ego
-        inner = _horner(graph, entries, X, n_layers - 1)
-        return multiply_rows(rows, inner).add_(ego).div_(n_layers + 1), ego
+        inner = _horner(graph, entries, X.to(entries.dtype), n_layers - 1)
+        return multiply_rows(rows, inner).to(X.dtype).add_(ego).div_(n_layers + 1), ego
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:  # noqa: ANN401 - as above
         graph, entries, n_layers = ctx.operator
         G, of_ego = grads[0] / (n_layers + 1), grads[1]
+        pull = G.to(entries.dtype)
         if n_layers:
-            h = multiply_from(ctx.rows, G)
+            h = multiply_from(ctx.rows, pull)
         else:
             h = torch.zeros((graph.n_nodes, G.shape[1]), dtype=G.dtype, device=G.device)
         for _ in range(n_layers - 1):
-            h = multiply(graph, entries, h.index_add_(0, ctx.nodes, G))
-        return h.index_add_(0, ctx.nodes, G + of_ego), None, None, None, None
+            h = multiply(graph, entries, h.index_add_(0, ctx.nodes, pull))
+        return h.to(G.dtype).index_add_(0, ctx.nodes, G + of_ego), None, None, None, None

