@@ -2,6 +2,6 @@
 PYTHON ?= python3
 export DATA KEEP
 
-.PHONY: setup demo test check soak bench migrate
-setup demo test check soak bench migrate:
+.PHONY: setup demo test check soak mutants bench migrate
+setup demo test check soak mutants bench migrate:
 	@$(PYTHON) scripts/dev.py $@ $(ARGS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The developer's entry points: setup, demo, test, check, soak, bench, migrate.
+"""The developer's entry points: setup, demo, test, check, soak, mutants, bench, migrate.
 
 Needs nothing but Python 3.11-3.13 with pip on glibc Linux. Everything is installed into .venv
 beside this checkout; the Makefile calls this file.
@@ -56,6 +56,14 @@ def soak(words: list[str]) -> int:
     broken = run("-m", "tests.faults", *words[:split])
     fuzzed = run("-m", "pytest", "-n", "2", "--hypothesis-profile", "soak", *words[split + 1 :])
     return broken or fuzzed
+
+
+def mutants(words: list[str]) -> int:
+    """Plant each mistake of tests/mutants in a copy and tell which test notices it.
+
+    Words choose mutants by their file or their mistake.
+    """
+    return run("-m", "tests.mutants", *words)
 
 
 def bench(words: list[str]) -> int:
@@ -122,7 +130,8 @@ def environment() -> dict[str, str]:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (setup, demo, test, check, soak, bench, migrate)
+    command.__name__: command
+    for command in (setup, demo, test, check, soak, mutants, bench, migrate)
 }
 
 

@@ -20,6 +20,7 @@ from services.api.readiness import Readiness
 from services.api.routes import ROUTERS
 from services.api.served import OnDemand, Pointers, Scorer, Shelf
 from services.shared.artifacts import ArtifactStore
+from services.shared.celery import close_sender
 from services.shared.settings import settings
 
 
@@ -76,6 +77,7 @@ def store() -> ArtifactStore:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     app.state.scorer.close()
+    close_sender()
 
 
 def _docs(request: Request) -> Response:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from services.recsys.data import Bools, Interactions, Ints
+from services.recsys.edge_scores import EdgeScores
 from services.recsys.suspicion import Scores, pair_scores
 from services.recsys.topk import NO_ITEM, ScoreBlock, blocks, masked_scores, top_k
 
@@ -20,6 +21,7 @@ class CandidateConfig:
 
     n1: int = 10  # non-edges per user
     n2: int = 2  # edges per user
+    edge_scores: EdgeScores = "plausibility"  # "in_sample" is the paper's
     history: int = 5  # K of the item view
     order: Literal["most_suspicious", "sampled"] = "most_suspicious"
     temperature: float = 1.0  # of the softmax when sampled; the paper's is 1
@@ -62,7 +64,7 @@ def choose_candidates(
     Args:
         train: the observed graph.
         score_block: the pretrained model's scores.
-        edge_scores: (E,) one score per edge of `train`, low is suspicious; see `suspicion`.
+        edge_scores: (E,) one score per edge of `train`, low is suspicious; see `edge_scores`.
         config: numbers and order.
         rng: draws the softmax samples; unused under "most_suspicious".
         decided: pairs that a person has spoken of: nobody is asked about them, and the next in

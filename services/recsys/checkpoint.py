@@ -34,6 +34,7 @@ class Epoch:
     graph: str  # whose vectors had that value
     improved: bool
     seconds: float
+    rows: int | None = None  # most pairs at a time, where memory did not hold a whole batch
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,7 @@ class Memory:
     best: Best | None = None
     scores: list[Tensor] = field(default_factory=list)  # each (E,) float16
     losses: list[Tensor] = field(default_factory=list)  # each (E,) float16
+    rows: int | None = None  # most pairs that memory held at a time; None while batches fit
 
 
 def save(folder: Path, memory: Memory, method: Method, optimizer: Optimizer, seeds: Seeds) -> None:
@@ -73,6 +75,7 @@ def save(folder: Path, memory: Memory, method: Method, optimizer: Optimizer, see
         "plan": memory.plan,
         "epochs": [asdict(epoch) for epoch in memory.epochs],
         "best": {"epoch": best.epoch, "graph": best.graph, "value": best.value},
+        "rows": memory.rows,
         "seeds": seeds.state(),
     }
     tensors = {f"method/{name}": tensor for name, tensor in method.state_dict().items()}
@@ -100,6 +103,7 @@ def load(folder: Path, memory: Memory, method: Method, optimizer: Optimizer, see
     vectors = Embeddings(tensors["best/users"], tensors["best/items"]).to("cpu")
     memory.best = Best(**header["best"], embeddings=vectors)
     memory.epochs = [Epoch(**epoch) for epoch in header["epochs"]]
+    memory.rows = header.get("rows")  # an older version's file knows none
     histories = [load_file(folder / _history(epoch.number)) for epoch in memory.epochs]
     memory.scores = [history["scores"] for history in histories]
     memory.losses = [history["losses"] for history in histories]

@@ -1,11 +1,12 @@
 """How much planted noise a score or a verdict catches, beside what degrees alone would catch.
 
-Uniform fakes are easy: unpopular items betray them. Fakes drawn by popularity are not, so plant
-both kinds, and read no figure without the degree-only rows.
+Uniform fakes are easy: unpopular items betray them. Fakes drawn by popularity are less so, and of
+those matched in degree no degree tells anything: plant all kinds, and read no figure without the
+degree-only rows.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,11 @@ from services.recsys.data import Bools, Interactions, Ints
 from services.recsys.metrics import auc, precision_recall
 
 Scores = npt.NDArray[np.floating]
+Kind = Literal["uniform", "popularity", "degree"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ROUNDS = 200
+"""Shuffles before a graph counts as too full for fakes that match it in degree."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,38 +64,54 @@ def degree_only(edges: Interactions, fake: Bools) -> dict[str, Detection]:
 
 
 def plant(
-    edges: Interactions,
-    *,
-    share: float,
-    kind: Literal["uniform", "popularity"],
-    rng: np.random.Generator,
+    edges: Interactions, *, share: float, kind: Kind, rng: np.random.Generator
 ) -> tuple[Interactions, Bools]:
     """Add share * |E| fake edges; return the noisy graph and which of its edges are fake.
 
-    Users are uniform; items are uniform, or in proportion to their degree. The graph loses its
-    weights.
+    Users are uniform, and items uniform or in proportion to their degree; or both are those of
+    as many edges, paired anew ("degree"), so that fakes have the degrees of true edges. The
+    graph loses its weights.
 
     Raises:
         ValueError: the graph has not that many pairs left free.
     """
     wanted = round(share * len(edges))
-    degrees = edges.item_degrees().astype(np.float64)
-    chances = None if kind == "uniform" else degrees / degrees.sum()
-    open_items = edges.n_items if chances is None else np.count_nonzero(degrees)
+    open_items = edges.n_items if kind == "uniform" else np.count_nonzero(edges.item_degrees())
     if 2 * (wanted + len(edges)) > edges.n_users * open_items:
         raise ValueError(f"no room for {wanted} fakes: over half of all pairs would be edges")
-    keys = np.empty(0, dtype=np.int64)
+    keys = _paired_anew(edges, wanted, rng) if kind == "degree" else np.empty(0, dtype=np.int64)
     while len(keys) < wanted:
-        drawn = _draw(edges, wanted, chances, rng)
-        fresh = np.setdiff1d(drawn, np.concatenate([edges.keys(), keys]))
+        fresh = np.setdiff1d(drawn(edges, wanted, kind, rng), np.concatenate([edges.keys(), keys]))
         keys = np.append(keys, rng.permutation(fresh)[: wanted - len(keys)])
     sizes = {"n_users": edges.n_users, "n_items": edges.n_items}
     noisy = edges.union(Interactions.from_keys(np.sort(keys), **sizes))
     return noisy, np.isin(noisy.keys(), keys)
 
 
-def _draw(
-    edges: Interactions, n: int, chances: npt.NDArray[np.float64] | None, rng: np.random.Generator
-) -> Ints:
-    items = rng.choice(edges.n_items, size=n, p=chances)
-    return rng.integers(edges.n_users, size=n) * edges.n_items + items
+def drawn(edges: Interactions, n: int, kind: Kind, rng: np.random.Generator) -> Ints:
+    """Draw the keys of n pairs, edges or not, some perhaps twice: (n,)."""
+
+    def ends(of_edges: Ints) -> Ints:
+        return of_edges[rng.integers(len(edges), size=n)]  # in proportion to the degree
+
+    items = rng.integers(edges.n_items, size=n) if kind == "uniform" else ends(edges.items)
+    users = ends(edges.users) if kind == "degree" else rng.integers(edges.n_users, size=n)
+    keys: Ints = users * np.int64(edges.n_items) + items
+    return keys
+
+
+def _paired_anew(edges: Interactions, wanted: int, rng: np.random.Generator) -> Ints:
+    """Shuffle the items among `wanted` edges until every pair is new and there once."""
+    chosen = rng.permutation(len(edges))[:wanted]
+    users, items = edges.users[chosen], rng.permutation(edges.items[chosen])
+    for _ in range(ROUNDS):
+        keys: Ints = users * np.int64(edges.n_items) + items
+        fine = np.zeros(len(keys), dtype=np.bool_)
+        fine[np.unique(keys, return_index=True)[1]] = True
+        fine &= ~np.isin(keys, edges.keys())
+        if fine.all():
+            return keys
+        bad = np.flatnonzero(~fine)
+        mixed = np.union1d(bad, rng.integers(len(keys), size=len(bad) + 1))
+        items[mixed] = items[rng.permutation(mixed)]
+    raise ValueError(f"no room for {wanted} fakes of the same degrees")

@@ -13,6 +13,7 @@ from torch import Tensor
 from services.recsys.checkpoint import Best, Epoch, Memory, load, save
 from services.recsys.data import Batch, Embeddings, Interactions
 from services.recsys.objective import Method
+from services.recsys.pieces import gradient
 from services.recsys.seeds import Seeds
 
 Validate = Callable[[Embeddings], float]
@@ -55,8 +56,10 @@ def fit(  # noqa: PLR0913 - the loop's dials, all by keyword
     `seeds` must be the ones the method was made with: checkpoints carry their states. With a
     checkpoint_dir every finished epoch is on disk and a new call goes on after the last one;
     on one machine with one thread it ends with the bytes of an unbroken run. `should_stop` is
-    asked before every batch; the epoch under way is then given up. A ValueError if stopped
-    before the first epoch ended, or if the checkpoint belongs to another plan.
+    asked before every batch; the epoch under way is then given up. A batch for which the device
+    has no room goes through in halves from then on (`pieces.gradient`), and its epoch says so.
+    A ValueError if stopped before the first epoch ended, or if the checkpoint belongs to another
+    plan.
     """
     optimizer = torch.optim.Adam(method.parameters(), lr=lr, fused=True)
     pairs = len(method.pairs)
@@ -66,7 +69,7 @@ def fit(  # noqa: PLR0913 - the loop's dials, all by keyword
     while len(memory.epochs) < epochs and not _stale(memory, patience):
         began = time.perf_counter()
         batches = shuffled(method, batch_size, seeds.torch("batches"))
-        trained = _train(method, batches, optimizer, len(memory.epochs), should_stop)
+        trained = _train(method, batches, optimizer, memory, should_stop)
         if trained is None:
             break
         _close(memory, method, train, trained, validate, began)
@@ -104,19 +107,20 @@ def _train(
     method: Method,
     batches: Iterable[tuple[Tensor, Batch]],
     optimizer: torch.optim.Optimizer,
-    epoch: int,
+    memory: Memory,
     should_stop: Callable[[], bool],
 ) -> _Trained | None:
     """One pass over the batches; None if it was told to stop."""
+    epoch = len(memory.epochs)
     losses = torch.full((len(method.pairs),), torch.nan, device=method.device)
     sums: dict[str, Tensor] = {}
     steps = 0
     for at, batch in batches:
         if should_stop():
             return None
-        loss = method.loss(batch, epoch)
-        optimizer.zero_grad()
-        loss.total().backward()  # type: ignore[no-untyped-call] # torch's own
+        whole = len(batch.users)
+        loss, fitted = gradient(method, optimizer, batch, epoch, rows=memory.rows or whole)
+        memory.rows = fitted if fitted < whole else memory.rows
         optimizer.step()
         losses[at] = loss.pairs
         steps += 1
@@ -144,7 +148,8 @@ def _close(
     memory.scores.append(_edge_scores(next(iter(served.values())), train))
     memory.losses.append(_edge_losses(method.pairs, trained.losses, train))
     seconds = time.perf_counter() - began
-    memory.epochs.append(Epoch(number, trained.parts, value, graph, improved, seconds))
+    epoch = Epoch(number, trained.parts, value, graph, improved, seconds, memory.rows)
+    memory.epochs.append(epoch)
 
 
 def _choose(served: dict[str, Embeddings], validate: Validate | None) -> tuple[str, float | None]:

@@ -7,6 +7,7 @@ from typing import Any
 from services.recsys.backbones import Backbone
 from services.recsys.backbones.lightgcn import LightGCN
 from services.recsys.backbones.mf import MF
+from services.recsys.backbones.ngcf import NGCF
 from services.recsys.methods import bpr, llmhni
 from services.recsys.objective import Method
 
@@ -28,4 +29,4 @@ METHODS: dict[str, Entry] = {
     "llmhni": Entry(llmhni.Config, llmhni.LLMHNI),
 }
 
-BACKBONES: dict[str, type[Backbone]] = {"lightgcn": LightGCN, "mf": MF}
+BACKBONES: dict[str, type[Backbone]] = {"lightgcn": LightGCN, "mf": MF, "ngcf": NGCF}

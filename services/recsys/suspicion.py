@@ -1,9 +1,9 @@
 """How well each training edge fits: low scores are suspicious.
 
 A model scores the edges it was trained on as if they were good, so the scores here either leave
-the edge itself out (`leave_one_out`), or never saw the edges (`text_cosine`); the pretrained
-model's own scores (`pair_scores`) are in sample and kept as an option. Every function returns
-one float64 per pair.
+the edge itself out (`leave_one_out`; `plausibility.plausibility` weighs more evidence), or never
+saw the edges (`text_cosine`); the pretrained model's own scores (`pair_scores`) are in sample and
+kept as an option. Every function returns one float64 per pair.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from services.recsys.data import Embeddings, Interactions, Ints
 from services.recsys.metrics import average_ranks
 from services.recsys.texts import centred
-from services.recsys.topk import ScoreBlock, blocks, cells
+from services.recsys.topk import ScoreBlock, blocks
 
 Scores = npt.NDArray[np.float64]
 
@@ -23,33 +23,36 @@ DIGITS = 9  # of a sum of cosines: what is exactly 0 on paper must tie at 0 here
 
 
 def leave_one_out(train: Interactions, *, block: int = 256) -> Scores:
-    """Return each edge's item-item co-occurrence with the rest of its user's history: (E,).
+    """Return each edge's item-item co-occurrence with the rest of its user's history: (E,)."""
+    return support(train, users=train.users, items=train.items, block=block)
 
-    For the edge (u, i) this is the sum over u's other items j of cos(r_i, r_j), in the graph
-    without (u, i): u no longer counts in <r_i, r_j>, and i has one user less. Weights are not
-    used. Takes O(block * I) memory beside the (I, I) sparse co-occurrence counts.
+
+def support(train: Interactions, *, users: Ints, items: Ints, block: int = 256) -> Scores:
+    """Return each pair's item-item co-occurrence with the rest of its user's history: (n,).
+
+    For the pair (u, i) this is the sum over u's other items j of cos(r_i, r_j), in the graph
+    without (u, i): where it is an edge, u no longer counts in <r_i, r_j>, and i has one user
+    less. Weights are not used. Takes O(block * I) memory beside the (I, I) sparse co-occurrence
+    counts.
     """
     ones = Interactions(train.users, train.items, train.n_users, train.n_items).csr()
     ones = ones.astype(np.float64)
     degrees = train.item_degrees().astype(np.float64)
     shrink = 1.0 / np.sqrt(np.maximum(degrees, 1.0))  # |r_j|^-1, (I,)
     scaled = csr_matrix(ones.multiply(shrink))  # (U, I)
-    raw = _at_edges(scaled, csr_matrix(ones.T @ ones), train, block)
-    own = np.asarray(scaled.sum(axis=1)).ravel()[train.users] - shrink[train.items]
-    itself = degrees * shrink  # j = i, which is no other item
-    support = raw - itself[train.items] - own
-    others = degrees[train.items] - 1.0  # |r_i|^2 without u
-    scores: Scores = np.where(others > 0, support / np.sqrt(np.maximum(others, 1.0)), 0.0)
+    together = csr_matrix(ones.T @ ones)
+
+    def summed(some: Ints) -> npt.NDArray[np.float64]:
+        return (scaled[some] @ together).toarray()
+
+    raw = pair_scores(summed, users=users, items=items, block=block)
+    mine = train.contains(users=users, items=items)
+    own = np.asarray(scaled.sum(axis=1)).ravel()[users] - shrink[items]
+    itself = (degrees * shrink)[items]  # j = i, which is no other item
+    rest = raw - np.where(mine, itself + own, 0.0)
+    others = degrees[items] - mine  # |r_i|^2 without u
+    scores: Scores = np.where(others > 0, rest / np.sqrt(np.maximum(others, 1.0)), 0.0)
     return scores.round(DIGITS)
-
-
-def _at_edges(scaled: csr_matrix, together: csr_matrix, train: Interactions, block: int) -> Scores:
-    """Return (scaled @ together) at the edges, which lie in the order of users: (E,)."""
-    found = (
-        (scaled[users] @ together).toarray()[cells(scaled, users)]
-        for users in blocks(np.arange(train.n_users), block)
-    )
-    return np.concatenate([np.empty(0), *found])
 
 
 def pair_scores(score_block: ScoreBlock, *, users: Ints, items: Ints, block: int = 256) -> Scores:

@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from services.recsys.data import Embeddings
+from services.recsys.data import Embeddings, Floats
 
 
 def centred(texts: Embeddings) -> Embeddings:
@@ -12,6 +13,12 @@ def centred(texts: Embeddings) -> Embeddings:
     "This user enjoys ..." opens every profile and is most of its vector, but tells nobody apart.
     """
     return Embeddings(_centred(texts.users.float()), _centred(texts.items.float()))
+
+
+def directions(side: Tensor) -> Floats:
+    """Return one side's centred texts at length 1, a missing one as zeros: (n, d) float32."""
+    found: Floats = normalize(_centred(side.float()), dim=1).numpy()
+    return found
 
 
 def known(side: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from celery import Celery
 from celery.signals import setup_logging, task_postrun, task_prerun
+from kombu import pools
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from services.shared.pulse import Pulse
@@ -65,6 +66,15 @@ def sender() -> Celery:
         },
     )
     return app
+
+
+def close_sender() -> None:
+    """Close this process' connections to the broker; the next message opens new ones.
+
+    Celery's own `close` forgets its pools with their sockets open.
+    """
+    pools.reset()  # type: ignore[no-untyped-call] # kombu has no types
+    sender.cache_clear()
 
 
 def _leave_logging_alone(**_: object) -> None:

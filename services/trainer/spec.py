@@ -71,7 +71,11 @@ def candidates(spec: RunSpec) -> CandidateConfig:
     """Return Eq. 12's configuration, under the run's budget of pairs."""
     params = spec.params
     return CandidateConfig(
-        n1=params.n1, n2=params.n2, history=params.K_item, budget=spec.budget_pairs
+        n1=params.n1,
+        n2=params.n2,
+        edge_scores=params.edge_scores,
+        history=params.K_item,
+        budget=spec.budget_pairs,
     )
 
 

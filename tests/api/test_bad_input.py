@@ -419,8 +419,9 @@ def test_bad_settings_are_refused_alike_when_made_and_when_changed(
 
 
 KNOWN_PARAMS = (
-    "known are preset, d, L, B, lr, epochs, patience, M, K, pool, loss, tau, n1, n2, K_item, rule, "
-    "positives, max_drop_share, max_added_per_item, tau_de, tau_hal, lambda_1, lambda_2, rho"
+    "known are preset, d, L, B, lr, epochs, patience, M, K, pool, loss, tau, edge_scores, n1, n2, "
+    "K_item, rule, positives, max_drop_share, max_added_per_item, tau_de, tau_hal, lambda_1, "
+    "lambda_2, rho"
 )
 RUNS: list[tuple[Json, str, str]] = [
     ({"params": {"epoch": 3}}, "/params/epoch", f"there is no such field; {KNOWN_PARAMS}"),

@@ -21,6 +21,7 @@ from services.shared.stages import StageName
 from tests.api.conftest import Api, Tenant
 from tests.api.rows import add_run, set_stage
 from tests.api.streams import following, until_end
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 
@@ -210,20 +211,13 @@ def test_a_waiting_stream_holds_no_connection_and_a_reader_who_leaves_frees_ever
         assert streams.open == 1
         held = [_taken(pool) for _ in range(40)]
         assert held.count(0) > 20
-    wait_until(lambda: streams.open == 0)
-    wait_until(lambda: _taken(pool) == 0)
+    until(lambda: streams.open == 0)
+    until(lambda: _taken(pool) == 0)
 
 
 def _taken(pool: object) -> int:
     time.sleep(0.01)
     return pool.checkedout()  # type: ignore[attr-defined,no-any-return]
-
-
-def wait_until(said: object) -> None:
-    until = time.monotonic() + 20
-    while not said():  # type: ignore[operator]
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_a_stream_too_many_is_refused_and_told_when_to_come_back(

@@ -8,7 +8,7 @@ import redis
 from sqlalchemy import text
 
 from services.shared import broker
-from services.shared.celery import sender
+from services.shared.celery import close_sender
 from services.shared.db.session import unit_of_work
 from services.shared.ids import new_id
 from services.shared.queues import QUEUE_OF, Task
@@ -25,12 +25,11 @@ PROJECT = UUID(int=7)
 def valkey(connected: Database) -> Iterator[redis.Redis]:
     """An empty broker, on a database without rows."""
     assert connected.name
-    sender.cache_clear()
+    close_sender()
     with redis.Redis.from_url(settings().require("redis_url")) as client:
         client.flushall()
         yield client
-    sender().close()
-    sender.cache_clear()
+    close_sender()
 
 
 def _waiting(valkey: redis.Redis) -> dict[str, int]:
@@ -83,13 +82,13 @@ def test_a_broker_that_is_away_does_not_undo_the_commit(
 ) -> None:
     monkeypatch.setenv("WINNOW_REDIS_URL", f"redis://127.0.0.1:{free_port}/0")
     settings.cache_clear()
-    sender.cache_clear()
+    close_sender()
     project = make_project("kept")
     make_run(project, make_dataset(project))
     with unit_of_work(project) as session:
         assert session.scalar(text("SELECT count(*) FROM stages WHERE state = 'ready'")) == 1
     assert _waiting(valkey) == {}
-    sender.cache_clear()
+    close_sender()
 
 
 def test_the_sweep_sends_again_what_a_wiped_broker_lost(valkey: redis.Redis) -> None:

@@ -1,8 +1,7 @@
 """The running stack as a test sees it: its keys, its database, and how to kill a part of it."""
 
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import psutil
 from sqlalchemy import create_engine, text
 
 from tests.e2e.gate import Gate
+from tests.waiting import until
 from winnow import records
 from winnow.addresses import DATABASE, MODEL
 from winnow.embedded.ports import free_port
@@ -67,7 +67,7 @@ class House:
         assert record is not None, f"{name} does not run"
         for member in records.family(record):
             member.kill()
-        eventually(lambda: not record.alive, what=f"the end of {name}")
+        until(lambda: not record.alive, what=f"the end of {name}")
 
     def pid(self, name: str) -> int:
         """Return the process id of a process of the stack that runs."""
@@ -83,7 +83,7 @@ class House:
 
     def wait_for_stage(self, name: str) -> psutil.Process:
         """Return the process of a stage as soon as there is one."""
-        eventually(lambda: self.stage(name) is not None, what=f"the stage {name}")
+        until(lambda: self.stage(name) is not None, what=f"the stage {name}")
         process = self.stage(name)
         assert process is not None
         return process
@@ -120,14 +120,6 @@ def _settings(gate: Gate, port: int, *, key: str) -> dict[str, str]:
         "WINNOW_LEASE_SECONDS": str(LEASE_SECONDS),
         "WINNOW_SWEEP_SECONDS": "1",
     }
-
-
-def eventually(holds: Callable[[], bool], *, what: str, seconds: float = 120.0) -> None:
-    """Wait until something holds; fail with its name when it does not come to that."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain for {what}"
-        time.sleep(0.05)
 
 
 def _children(pid: int) -> list[psutil.Process]:

@@ -8,12 +8,13 @@ import httpx
 import pytest
 
 from tests.e2e.drive import PARAMS, RUN, Filled, Watched, fill, watch
-from tests.e2e.house import FLUSH, IN_FLIGHT, House, eventually
+from tests.e2e.house import FLUSH, IN_FLIGHT, House
 from tests.e2e.shop import BAD_LINES, BOOKS, READERS, TYPES, Shop
 from tests.faults.checks import result_of, violations
 from tests.faults.reader import Reader
 from tests.faults.trial import Trial, strikes_of
 from tests.faults.way import Way as FaultyWay
+from tests.waiting import until
 from winnow_client import ApiError, Client
 
 pytestmark = pytest.mark.e2e
@@ -179,7 +180,7 @@ def test_newcomers_are_served_by_the_scorer_and_lists_serve_on_without_it(
     folded = client.recommend_session(dataset, items=books[:5], k=10, explain=True)
     assert (folded["strategy"], folded["unknown_items"]) == ("fold_in", [])
     assert not {item["item_id"] for item in folded["items"]} & set(books[:5])
-    eventually(
+    until(
         lambda: client.recommend_session(dataset, text="Slow sea stories.")["strategy"] == "text",
         what="the embedder's vector",
     )
@@ -193,7 +194,7 @@ def test_newcomers_are_served_by_the_scorer_and_lists_serve_on_without_it(
         assert (lonely["strategy"], lonely["fallback"]) == ("popular", "popular")
     finally:
         house.stack.up()
-    eventually(
+    until(
         lambda: client.recommend_session(dataset, items=books[:5])["strategy"] == "fold_in",
         what="the scorer's return",
     )
@@ -296,7 +297,7 @@ def test_a_cancelled_run_ends_the_process_of_its_stage(
     job = client.start_run(dataset, **RUN | {"params": endless})
     process = house.wait_for_stage("pretrain")
     client.cancel(job["id"])
-    eventually(lambda: client.job(job["id"])["state"] == "cancelled", what="the end of the run")
+    until(lambda: client.job(job["id"])["state"] == "cancelled", what="the end of the run")
     assert not process.is_running()
     states = {stage["name"]: stage["state"] for stage in client.job(job["id"])["stages"]}
     assert states["pretrain"] == states["train"] == "cancelled"
@@ -313,7 +314,7 @@ def test_a_deleted_dataset_is_gone_at_once_and_erased_soon_after(
         with pytest.raises(ApiError) as refusal:
             ask(dataset)
         assert refusal.value.status == 404
-    eventually(lambda: not any(_rows_left(house, dataset).values()), what="the purge")
+    until(lambda: not any(_rows_left(house, dataset).values()), what="the purge")
     assert not list((house.stack.home.folder / "artifacts").rglob(f"*{run}*"))
     assert client.recommendations(broken.filled.dataset_id, READER)["strategy"] == "model"
 

@@ -11,8 +11,9 @@ import psutil
 import redis
 
 from tests.e2e.drive import PATIENCE
-from tests.e2e.house import FLUSH, IN_FLIGHT, LEASE_SECONDS, House, eventually
+from tests.e2e.house import FLUSH, IN_FLIGHT, LEASE_SECONDS, House
 from tests.faults import disks, moments
+from tests.waiting import until
 from winnow import processes, records
 
 PAID_AGAIN = IN_FLIGHT + FLUSH
@@ -60,8 +61,8 @@ def killed(name: str) -> Strike:
         pid = house.pid(name)
         children = psutil.Process(pid).children(recursive=True)
         psutil.Process(pid).kill()
-        eventually(lambda: name in house.stack.died(), what=f"the end of {name}")
-        eventually(lambda: not any(map(_lives, children)), what=f"the end of {name}'s children")
+        until(lambda: name in house.stack.died(), what=f"the end of {name}")
+        until(lambda: not any(map(_lives, children)), what=f"the end of {name}'s children")
         time.sleep(pause)
         house.stack.up()
 
@@ -100,7 +101,7 @@ def away(name: str) -> Strike:
 
     def strike(house: House, _moment: str, pause: float) -> None:
         psutil.Process(house.pid(name)).kill()
-        eventually(lambda: name in house.stack.died(), what=f"the end of {name}")
+        until(lambda: name in house.stack.died(), what=f"the end of {name}")
         time.sleep(FROZEN_SECONDS + pause)
         house.stack.up()
 
@@ -177,7 +178,7 @@ def _let_pass(house: House, moment: str) -> None:
 def _paused(house: House) -> str:
     """Wait until a job has paused; return the reason that it gives."""
     query = "SELECT pause->>'code' FROM jobs WHERE state = 'paused'"
-    eventually(lambda: house.rows(query) != [], what="a pause", seconds=PATIENCE)
+    until(lambda: house.rows(query) != [], what="a pause", seconds=PATIENCE)
     return str(house.rows(query)[0][0])
 
 

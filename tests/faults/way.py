@@ -13,10 +13,11 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.e2e.drive import PATIENCE, SETTINGS
-from tests.e2e.house import IN_FLIGHT, House, eventually
+from tests.e2e.house import IN_FLIGHT, House
 from tests.e2e.shop import TYPES, Shop
 from tests.faults import moments
 from tests.faults.customer import Customer
+from tests.waiting import until
 
 Json = dict[str, Any]
 
@@ -107,7 +108,7 @@ class Way:
             if moments.ACCEPTED in due:
                 self._strike(moments.ACCEPTED)
             if moments.PARSING in due:
-                eventually(self._parses, what="the parser")
+                until(self._parses, what="the parser")
                 self._strike(moments.PARSING)
             if moments.PUBLISHING in due:
                 self._wait_for_lock()
@@ -163,13 +164,13 @@ class Way:
         if moment == moments.RATE:
             assert self.house.gate.holds(IN_FLIGHT, seconds=PATIENCE), "the rating never came"
         elif moment in moments.TRAINED:
-            eventually(
+            until(
                 lambda: self.house.stage(moment) is not None or self._is(run, moment, "succeeded"),
                 what=f"the stage {moment}",
                 seconds=PATIENCE,
             )
         elif moment != moments.QUEUED:
-            eventually(
+            until(
                 lambda: self._is(run, moment, "running") or self._is(run, moment, "succeeded"),
                 what=f"the stage {moment}",
                 seconds=PATIENCE,
@@ -208,7 +209,7 @@ class Way:
 
     def _wait_for_lock(self) -> None:
         query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-        eventually(lambda: self.house.rows(query) != [(0,)], what="a wait for the dataset's row")
+        until(lambda: self.house.rows(query) != [(0,)], what="a wait for the dataset's row")
 
     @contextmanager
     def _held(self) -> Iterator[None]:

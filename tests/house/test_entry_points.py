@@ -12,7 +12,7 @@ from scripts.locks import IMAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "dev.py"
-PROMISED = {"setup", "demo", "test", "check", "soak", "bench", "migrate"}
+PROMISED = {"setup", "demo", "test", "check", "soak", "mutants", "bench", "migrate"}
 
 
 def test_make_and_the_script_offer_the_promised_commands() -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.api.main import create_routes
-from services.shared.celery import sender
+from services.shared.celery import close_sender
 from services.shared.db.session import engine
 from services.shared.settings import settings
 from tests.databases import Database
@@ -44,7 +44,6 @@ def place(
     yield folder
     for role in ("database_url", "ingest_database_url", "owner_database_url"):
         engine(role).dispose()
-    sender().close()
     patch.undo()
     _forget()
 
@@ -91,4 +90,4 @@ def _client(url: str, key: str) -> httpx.Client:
 def _forget() -> None:
     settings.cache_clear()
     engine.cache_clear()
-    sender.cache_clear()
+    close_sender()

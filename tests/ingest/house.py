@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from fastapi import FastAPI
 
 from services.api.main import wrap
 from services.api.routes import imports
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 ENDED = {"succeeded", "failed", "cancelled"}
@@ -63,14 +63,6 @@ def serving(routes: FastAPI) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(10)
-
-
-def until(happened: Callable[[], bool], *, seconds: float = 120) -> None:
-    """Wait until it has happened."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @dataclass

@@ -33,7 +33,8 @@ from services.shared.errors import LeaseLostError, WinnowError
 from services.shared.queues import Task
 from services.shared.settings import settings
 from tests.databases import Database, libpq
-from tests.ingest.house import Shop, running, until
+from tests.ingest.house import Shop, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 ROWS = 30_000

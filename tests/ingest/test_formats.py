@@ -13,7 +13,8 @@ import zstandard
 
 from tests.databases import Database, libpq
 from tests.ingest.bytes_of import HEADER, parquet, wide_window
-from tests.ingest.house import Shop, until
+from tests.ingest.house import Shop
+from tests.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("worker")]
 PARQUET = {"Content-Type": "application/vnd.apache.parquet"}

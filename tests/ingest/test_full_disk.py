@@ -13,7 +13,8 @@ from sqlalchemy import text
 from services.api.ingest import spool
 from services.api.worker.perform_import import perform_import
 from services.shared.db.session import unit_of_work
-from tests.ingest.house import ENDED, Shop, running, until
+from tests.ingest.house import ENDED, Shop, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.stack
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.house import Shop, until
+from tests.ingest.house import Shop
+from tests.waiting import until
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("worker")]
 

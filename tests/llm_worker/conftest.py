@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.llm_worker import endpoints, snapshot
-from services.shared.celery import sender
+from services.shared.celery import close_sender
 from services.shared.db.session import engine, unit_of_work
 from services.shared.settings import settings
 from tests.databases import Database
@@ -47,15 +47,15 @@ def worker(
     yield tmp_path
     for setting in ("database_url", "owner_database_url"):
         engine(setting).dispose()
-    sender().close()
     forget()
 
 
 def forget() -> None:
     """Let settings, engines and clients be made anew."""
     endpoints.close()
-    for made_once in (settings, engine, sender):
+    for made_once in (settings, engine):
         made_once.cache_clear()
+    close_sender()
     snapshot._verified.cache_clear()
 
 

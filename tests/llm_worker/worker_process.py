@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from services.shared.sweep import sweep
+from tests import waiting
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,9 +34,4 @@ def running(log: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def until(happened: Callable[[], bool], *, seconds: float = 40, sweeping: bool = False) -> None:
     """Wait until it has happened, sending again meanwhile what a crash lost if so asked."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        if sweeping:
-            sweep()
-        time.sleep(0.05)
+    waiting.until(happened, seconds=seconds, meanwhile=sweep if sweeping else lambda: None)

@@ -28,33 +28,35 @@ def slow(graph: Interactions) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_weighted_entries_equal_slow_python(seed: int) -> None:
+def test_weighted_entries_equal_slow_python(seed: int, device: torch.device) -> None:
     edges = random_graph(seed, weighted=True)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.from_numpy(edges.values()))
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.from_numpy(edges.values()).to(device))
     np.testing.assert_allclose(dense(graph, entries), slow(edges), atol=1e-6)
 
 
-def test_two_graphs_on_their_union_equal_each_on_its_own() -> None:
+def test_two_graphs_on_their_union_equal_each_on_its_own(device: torch.device) -> None:
     first, second = random_graph(1), random_graph(2, weighted=True)
     union = first.union(second)
-    graph = Adjacency.of(union)
+    graph = Adjacency.of(union).to(device)
     for own in (first, second):
-        entries = graph.normalise(edge_weights(union, own))
+        entries = graph.normalise(edge_weights(union, own).to(device))
         np.testing.assert_allclose(dense(graph, entries), slow(own), atol=1e-6)
 
 
-def test_a_path_of_two_edges_by_hand() -> None:
+def test_a_path_of_two_edges_by_hand(device: torch.device) -> None:
     # user 0 - item 0 - user 1: degrees 1, 2, 1, so every entry is 1 / sqrt(2)
     edges = Interactions.build(users=[0, 1], items=[0, 0], n_users=2, n_items=1)
-    graph = Adjacency.of(edges)
+    graph = Adjacency.of(edges).to(device)
     expected = np.sqrt(0.5) * np.array([[0, 0, 1], [0, 0, 1], [1, 1, 0]])
-    np.testing.assert_allclose(dense(graph, graph.normalise(torch.ones(2))), expected, atol=1e-7)
+    np.testing.assert_allclose(
+        dense(graph, graph.normalise(torch.ones(2, device=device))), expected, atol=1e-7
+    )
 
 
-def test_nodes_whose_edges_all_weigh_nothing_have_rows_of_zeros() -> None:
-    graph = Adjacency.of(random_graph(1))
-    entries = graph.normalise(torch.zeros(len(graph.edge_users)))
+def test_nodes_whose_edges_all_weigh_nothing_have_rows_of_zeros(device: torch.device) -> None:
+    graph = Adjacency.of(random_graph(1)).to(device)
+    entries = graph.normalise(torch.zeros(len(graph.edge_users), device=device))
     assert entries.tolist() == [0.0] * (2 * len(graph.edge_users))
 
 

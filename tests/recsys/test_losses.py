@@ -11,27 +11,34 @@ from tests.recsys.planted import vectors
 from tests.spec import slow_losses as slow
 
 
-def test_bpr_of_a_tie_is_ln_2_and_falls_with_the_margin() -> None:
-    found = losses.bpr(positive=torch.tensor([1.0, 2.0]), negative=torch.tensor([1.0, 0.0]))
+def test_bpr_of_a_tie_is_ln_2_and_falls_with_the_margin(device: torch.device) -> None:
+    found = losses.bpr(
+        positive=torch.tensor([1.0, 2.0], device=device),
+        negative=torch.tensor([1.0, 0.0], device=device),
+    )
     # ln(1 + e^-2) = .126928
     assert found.tolist() == pytest.approx([log(2), 0.126928], abs=1e-6)
 
 
-def test_bpr_stays_finite_and_linear_far_on_the_wrong_side() -> None:
-    found = losses.bpr(positive=torch.tensor([0.0]), negative=torch.tensor([1e4]))
+def test_bpr_stays_finite_and_linear_far_on_the_wrong_side(device: torch.device) -> None:
+    found = losses.bpr(
+        positive=torch.tensor([0.0], device=device), negative=torch.tensor([1e4], device=device)
+    )
     assert found.tolist() == [1e4]
 
 
-def test_bpr_equals_slow_python() -> None:
-    positive, negative = vectors(1, 6), vectors(2, 6)
+def test_bpr_equals_slow_python(device: torch.device) -> None:
+    positive, negative = vectors(1, 6).to(device), vectors(2, 6).to(device)
     expected = [slow.bpr(p, n) for p, n in zip(positive.tolist(), negative.tolist(), strict=True)]
     found = losses.bpr(positive=positive, negative=negative)
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
-def test_sampled_softmax_equals_slow_python_without_the_wrong_negatives() -> None:
-    positive, negative = vectors(1, 4), vectors(2, 4, 5)
-    wrong = torch.zeros(4, 5, dtype=torch.bool)
+def test_sampled_softmax_equals_slow_python_without_the_wrong_negatives(
+    device: torch.device,
+) -> None:
+    positive, negative = vectors(1, 4).to(device), vectors(2, 4, 5).to(device)
+    wrong = torch.zeros(4, 5, dtype=torch.bool, device=device)
     wrong[0, 2] = wrong[3, 0] = wrong[3, 4] = True
     found = losses.sampled_softmax(positive=positive, negative=negative, tau=0.3, wrong=wrong)
     expected = [
@@ -41,21 +48,21 @@ def test_sampled_softmax_equals_slow_python_without_the_wrong_negatives() -> Non
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
-def test_sampled_softmax_of_equal_scores_is_the_log_of_their_number() -> None:
+def test_sampled_softmax_of_equal_scores_is_the_log_of_their_number(device: torch.device) -> None:
     found = losses.sampled_softmax(
-        positive=torch.zeros(1),
-        negative=torch.zeros(1, 7),
+        positive=torch.zeros(1, device=device),
+        negative=torch.zeros(1, 7, device=device),
         tau=0.1,
-        wrong=torch.zeros(1, 7, dtype=torch.bool),
+        wrong=torch.zeros(1, 7, dtype=torch.bool, device=device),
     )
     assert found.tolist() == pytest.approx([log(8)], abs=1e-6)
 
 
-def test_infonce_equals_slow_python_and_spares_positives_of_one_name() -> None:
-    anchors, positives = vectors(3, 5, 3), vectors(4, 5, 3)
+def test_infonce_equals_slow_python_and_spares_positives_of_one_name(device: torch.device) -> None:
+    anchors, positives = vectors(3, 5, 3).to(device), vectors(4, 5, 3).to(device)
     names = [7, 8, 7, 9, 9]
     found = losses.infonce_in_batch(
-        anchors=anchors, positives=positives, tau=0.5, same=torch.tensor(names)
+        anchors=anchors, positives=positives, tau=0.5, same=torch.tensor(names, device=device)
     )
     expected = slow.infonce(anchors.tolist(), positives.tolist(), tau=0.5, names=names)
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
@@ -97,33 +104,78 @@ def test_infonce_stays_finite_at_a_temperature_where_exponentials_do_not() -> No
     assert bool(a.grad.isfinite().all())
 
 
-def test_infonce_sees_directions_not_lengths() -> None:
-    anchors, positives = vectors(3, 5, 3), vectors(4, 5, 3)
+def test_infonce_sees_directions_not_lengths(device: torch.device) -> None:
+    anchors, positives = vectors(3, 5, 3).to(device), vectors(4, 5, 3).to(device)
     short = losses.infonce_in_batch(anchors=anchors, positives=positives, tau=0.5)
     long = losses.infonce_in_batch(anchors=9 * anchors, positives=0.1 * positives, tau=0.5)
     assert long.tolist() == pytest.approx(short.tolist(), abs=1e-12)
 
 
-def test_l2_by_hand() -> None:
-    users, items = torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[3.0, 0.0], [0.0, 1.0]])
+def test_l2_by_hand(device: torch.device) -> None:
+    users = torch.tensor([[1.0, 2.0], [0.0, 0.0]], device=device)
+    items = torch.tensor([[3.0, 0.0], [0.0, 1.0]], device=device)
     # squares sum to 15, over twice 2 rows
     assert float(losses.l2(users, items)) == 3.75
 
 
-def test_a_weighted_mean_divides_by_the_weights_not_by_the_number() -> None:
+def test_a_weighted_mean_divides_by_the_weights_not_by_the_number(device: torch.device) -> None:
+    values, weights = (torch.tensor(t, device=device) for t in ([2.0, 8.0], [0.5, 2.5]))
     # 1 + 20 = 21, over weights of 3
-    assert float(losses.weighted_mean(torch.tensor([2.0, 8.0]), torch.tensor([0.5, 2.5]))) == 7.0
+    assert float(losses.weighted_mean(values, weights)) == 7.0
 
 
-def test_the_gradients_agree_with_finite_differences() -> None:
-    a, b, wide = (vectors(5, 4), vectors(6, 4), vectors(7, 4, 3))
-    wrong = torch.zeros(4, 3, dtype=torch.bool)
+def test_the_gradient_of_bpr_by_hand(device: torch.device) -> None:
+    positive = torch.tensor([1.0, 2.0], device=device, requires_grad=True)
+    negative = torch.tensor([1.0, 0.0], device=device, requires_grad=True)
+    losses.bpr(positive=positive, negative=negative).sum().backward()
+    # -sigmoid(y_uj - y_ui): 1/2 on a tie, 1 / (1 + e^2) = .119203 at a margin of 2
+    for scores, sign in ((positive, -1), (negative, 1)):
+        assert scores.grad is not None
+        assert scores.grad.tolist() == pytest.approx([sign * 0.5, sign * 0.119203], abs=1e-6)
+
+
+def test_the_gradient_of_the_softmax_by_hand(device: torch.device) -> None:
+    positive = torch.zeros(1, device=device, requires_grad=True)
+    negative = torch.zeros(1, 4, device=device, requires_grad=True)
+    wrong = torch.tensor([[False, True, False, False]], device=device)
+    losses.sampled_softmax(positive=positive, negative=negative, tau=0.5, wrong=wrong).backward()
+    # four candidates of share 1/4, over tau: (1/4 - 1) / .5 and 1/4 / .5; none for a wrong one
+    assert positive.grad is not None
+    assert negative.grad is not None
+    assert positive.grad.tolist() == pytest.approx([-1.5])
+    assert negative.grad[0].tolist() == pytest.approx([0.5, 0.0, 0.5, 0.5])
+
+
+def test_the_gradient_of_infonce_by_hand(device: torch.device) -> None:
+    anchors = torch.tensor([[1.0, 0.0], [1.0, 0.0]], device=device, requires_grad=True)
+    positives = torch.tensor([[2.0, 0.0], [0.0, 3.0]], device=device)
+    losses.infonce_in_batch(anchors=anchors, positives=positives, tau=1.0)[0].backward()
+    # d cos(a, p_l) / da is 0 along a; across it p_0 gives 0 and p_1 gives 1, whose share is
+    # 1 / (1 + e) = .268941
+    assert anchors.grad is not None
+    assert anchors.grad.flatten().tolist() == pytest.approx([0, 0.268941, 0, 0], abs=1e-6)
+
+
+def test_the_gradients_of_the_l2_term_and_of_a_weighted_mean_by_hand(device: torch.device) -> None:
+    x = torch.tensor([[1.0, 2.0], [0.0, -4.0]], device=device, requires_grad=True)
+    losses.l2(x).backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [[0.5, 1.0], [0.0, -2.0]]  # x over B = 2 rows
+    pairs = torch.tensor([2.0, 8.0], device=device, requires_grad=True)
+    losses.weighted_mean(pairs, torch.tensor([0.5, 1.5], device=device)).backward()
+    assert pairs.grad is not None
+    assert pairs.grad.tolist() == [0.25, 0.75]
+
+
+def test_the_gradients_agree_with_finite_differences(device: torch.device) -> None:
+    a, b, wide = (v.to(device) for v in (vectors(5, 4), vectors(6, 4), vectors(7, 4, 3)))
+    wrong = torch.zeros(4, 3, dtype=torch.bool, device=device)
     wrong[1, 2] = True
-    same = torch.tensor([0, 1, 0, 2])
+    same = torch.tensor([0, 1, 0, 2], device=device)
     check = partial(torch.autograd.gradcheck, atol=1e-6)
     for tensor in (a, b, wide):
         tensor.requires_grad_()
-    other = vectors(8, 4, 3).requires_grad_()
+    other = vectors(8, 4, 3).to(device).requires_grad_()
     assert check(lambda p, n: losses.bpr(positive=p, negative=n), (a, b))
     assert check(
         lambda p, n: losses.sampled_softmax(positive=p, negative=n, tau=0.2, wrong=wrong),
@@ -134,3 +186,4 @@ def test_the_gradients_agree_with_finite_differences() -> None:
         (wide, other),
     )
     assert check(losses.l2, (wide, other))
+    assert check(losses.weighted_mean, (a, b.detach().abs().requires_grad_()))

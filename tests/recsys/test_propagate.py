@@ -14,40 +14,45 @@ from tests.spec import slow_graph
 
 
 @pytest.mark.parametrize("n_layers", [0, 1, 2, 3])
-def test_lightgcn_is_the_mean_of_the_powers_of_the_adjacency(n_layers: int) -> None:
+def test_lightgcn_is_the_mean_of_the_powers_of_the_adjacency(
+    n_layers: int, device: torch.device
+) -> None:
     edges = random_graph(4, weighted=True)
-    graph = Adjacency.of(edges)
+    graph = Adjacency.of(edges).to(device)
     X = vectors(1, edges.n_users + edges.n_items, 3).float()
     model = LightGCN(graph, X, n_layers=n_layers)
-    z = model.embeddings(graph.normalise(torch.from_numpy(edges.values())))
+    z = model.embeddings(graph.normalise(torch.from_numpy(edges.values()).to(device)))
     matrix = slow_graph.normalised(triples(edges), n_users=edges.n_users, n_items=edges.n_items)
     expected = slow_graph.layer_mean(matrix, X.tolist(), n_layers=n_layers)
-    found = torch.cat([z.users, z.items]).detach().numpy()
+    found = torch.cat([z.users, z.items]).detach().cpu().numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_one_user_and_one_item_swap_vectors_layer_by_layer() -> None:
+def test_one_user_and_one_item_swap_vectors_layer_by_layer(device: torch.device) -> None:
     edges = Interactions.build(users=[0], items=[0], n_users=1, n_items=1)
-    graph = Adjacency.of(edges)
-    X = torch.tensor([[3.0], [12.0]])
+    graph = Adjacency.of(edges).to(device)
+    X = torch.tensor([[3.0], [12.0]], device=device)
     # layers: 3, 12, 3 for the user; 12, 3, 12 for the item
-    assert propagate(graph, graph.normalise(torch.ones(1)), X, n_layers=2).tolist() == [[6], [9]]
+    assert propagate(graph, graph.normalise(torch.ones_like(X[0])), X, n_layers=2).tolist() == [
+        [6],
+        [9],
+    ]
 
 
-def test_the_gradient_agrees_with_finite_differences() -> None:
+def test_the_gradient_agrees_with_finite_differences(device: torch.device) -> None:
     edges = random_graph(5)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.ones(len(edges), dtype=torch.float64))
-    X = vectors(2, edges.n_users + edges.n_items, 2).requires_grad_()
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.ones(len(edges), dtype=torch.float64, device=device))
+    X = vectors(2, edges.n_users + edges.n_items, 2).to(device).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: propagate(graph, entries, x, n_layers=3), (X,))
 
 
-def test_the_gradient_equals_autograds_through_every_layer() -> None:
+def test_the_gradient_equals_autograds_through_every_layer(device: torch.device) -> None:
     edges = random_graph(6, weighted=True)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.from_numpy(edges.values())).double()
-    X = vectors(3, edges.n_users + edges.n_items, 4).requires_grad_()
-    pull = vectors(4, *X.shape)
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.from_numpy(edges.values()).to(device)).double()
+    X = vectors(3, edges.n_users + edges.n_items, 4).to(device).requires_grad_()
+    pull = vectors(4, *X.shape).to(device)
     h, layers = X, [X]
     for _ in range(2):
         h = multiply(graph, entries, h)
@@ -57,19 +62,19 @@ def test_the_gradient_equals_autograds_through_every_layer() -> None:
     torch.testing.assert_close(own, plain, rtol=0, atol=1e-12)
 
 
-def test_an_edge_of_weight_nothing_carries_nothing() -> None:
+def test_an_edge_of_weight_nothing_carries_nothing(device: torch.device) -> None:
     edges = Interactions.build(users=[0, 0], items=[0, 1], n_users=1, n_items=2)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.tensor([1.0, 0.0]))
-    X = torch.tensor([[1.0], [2.0], [100.0]])
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.tensor([1.0, 0.0], device=device))
+    X = torch.tensor([[1.0], [2.0], [100.0]], device=device)
     assert multiply(graph, entries, X).tolist() == [[2.0], [1.0], [0.0]]
 
 
-def test_mf_serves_its_vectors_whatever_the_graph() -> None:
-    graph = Adjacency.of(random_graph(1))
+def test_mf_serves_its_vectors_whatever_the_graph(device: torch.device) -> None:
+    graph = Adjacency.of(random_graph(1)).to(device)
     X = vectors(5, 16, 2).float()
     z = MF(graph, X, n_layers=2).embeddings(torch.zeros(0))
-    assert torch.equal(torch.cat([z.users, z.items]), X)
+    assert torch.equal(torch.cat([z.users, z.items]).cpu(), X)
 
 
 NODES = torch.tensor([12, 0, 3, 9])

@@ -94,6 +94,7 @@ def test_no_users_have_no_lists() -> None:
     assert top_k_lists(lambda _: np.ones((0, 2)), nobody, seen=seen, k=3)[0].shape == (0, 3)
 
 
-def test_inner_products_are_the_scores_of_a_trained_model() -> None:
-    vectors = Embeddings(torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[3.0, -1.0]]))
+def test_inner_products_are_the_scores_of_a_trained_model(device: torch.device) -> None:
+    users, items = torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[3.0, -1.0]])
+    vectors = Embeddings(users, items).to(device)
     assert inner_product(vectors)(np.array([1, 0])).tolist() == [[-1.0], [1.0]]

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from services.api.main import create_routes, wrap
 from services.shared.artifacts import ArtifactStore
-from services.shared.celery import sender
+from services.shared.celery import close_sender
 from services.shared.db.session import engine
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName
@@ -177,7 +177,7 @@ def _configure(
 def _forget() -> None:
     settings.cache_clear()
     engine.cache_clear()
-    sender.cache_clear()
+    close_sender()
 
 
 def _train(shop: Shop) -> None:

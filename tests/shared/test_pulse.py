@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from services.shared import probe
+from tests.waiting import until
 from winnow.embedded import ports
 from winnow.embedded.launch import launched
 from winnow.embedded.valkey import Valkey
@@ -35,13 +35,6 @@ def worker(broker: Valkey, pulse: Path) -> Iterator["subprocess.Popen[bytes]"]:
             process.kill()
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
-
-
 def ask(pulse: Path) -> int:
     return probe.main(["--pulse", str(pulse)])
 
@@ -61,18 +54,18 @@ def test_a_worker_is_well_while_it_reads_from_the_broker_and_not_otherwise(
     assert ask(pulse) == 1
     with (tmp_path / "log").open("wb") as log, worker(broker, pulse) as process:
         with launched(broker, log=log):
-            eventually(lambda: ask(pulse) == 0)
+            until(lambda: ask(pulse) == 0)
             first = pulse.stat().st_mtime_ns
-            eventually(lambda: pulse.stat().st_mtime_ns > first)
-        eventually(lambda: not pulse.exists())
+            until(lambda: pulse.stat().st_mtime_ns > first)
+        until(lambda: not pulse.exists())
         assert "is not connected to the broker" in said(pulse, capsys)
         with launched(broker, log=log):
-            eventually(lambda: ask(pulse) == 0)
+            until(lambda: ask(pulse) == 0)
             process.send_signal(signal.SIGSTOP)
             os.utime(pulse, (0, 0))
             assert "the worker hangs" in said(pulse, capsys)
             process.send_signal(signal.SIGCONT)
-            eventually(lambda: ask(pulse) == 0)
+            until(lambda: ask(pulse) == 0)
             process.kill()
             process.wait()
             assert "is gone" in said(pulse, capsys)
@@ -84,7 +77,7 @@ def test_a_worker_that_is_told_to_end_takes_its_pulse_along(tmp_path: Path) -> N
     pulse = tmp_path / "pulse"
     with (tmp_path / "log").open("wb") as log, launched(broker, log=log):
         with worker(broker, pulse) as process:
-            eventually(lambda: ask(pulse) == 0)
+            until(lambda: ask(pulse) == 0)
             process.terminate()
             assert process.wait(60) == 0
         assert list(tmp_path.glob("pulse*")) == []

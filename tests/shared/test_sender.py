@@ -4,14 +4,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import redis
 from kombu.exceptions import OperationalError
 
 from services.shared import broker
 from services.shared.broker import Message
-from services.shared.celery import sender
+from services.shared.celery import close_sender
 from services.shared.queues import Queue, Task
 from services.shared.settings import settings
 from winnow.embedded import ports
@@ -28,11 +30,10 @@ def broker_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]
     def point(url: str) -> None:
         monkeypatch.setenv("WINNOW_REDIS_URL", url)
         settings.cache_clear()
-        sender.cache_clear()
+        close_sender()
 
     yield point
-    sender().close()
-    sender.cache_clear()
+    close_sender()
     settings.cache_clear()
 
 
@@ -73,3 +74,21 @@ def test_the_first_message_after_a_restart_or_a_wipe_arrives(
                 valkey.flushall()
                 broker.send(MESSAGE)
                 assert valkey.llen(Queue.INGEST.value) == 1
+
+
+@pytest.mark.stack
+def test_a_closed_sender_leaves_no_socket_open(
+    broker_at: Callable[[str], None], valkey_url: str
+) -> None:
+    broker_at(valkey_url)
+    for _ in range(2):  # the second goes through connections of its own
+        broker.send(MESSAGE)
+        port = urlsplit(valkey_url).port
+        assert _links_to(port)
+        close_sender()
+        assert not _links_to(port)
+
+
+def _links_to(port: int | None) -> int:
+    links = psutil.Process().net_connections(kind="tcp4")
+    return sum(1 for link in links if link.raddr and link.raddr.port == port)

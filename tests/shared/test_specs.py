@@ -44,7 +44,7 @@ def test_the_papers_preset_fills_in_what_the_paper_prints() -> None:
         ({"params": {"n1": 0, "n2": 0}}, "/params", "raise one of them"),
         ({"params": []}, "/params", "must be a JSON object"),
         ({"method": "bpr"}, "/method", "'llmhni'"),
-        ({"backbone": "mf"}, "/backbone", "'lightgcn'"),
+        ({"backbone": "gcn"}, "/backbone", "'lightgcn', 'ngcf' or 'mf'"),
         ({"budget_pairs": 0}, "/budget_pairs", "greater than 0"),
         ({"budget_usd": 0}, "/budget_usd", "greater than 0"),
         ({"budget_usd": "NaN"}, "/budget_usd", "finite"),

@@ -61,3 +61,46 @@ def linear_filter(R: Matrix) -> Matrix:
     ]
     around = [[dot(a, b) for b in columns(normed)] for a in columns(normed)]
     return [[dot(row, column) for column in columns(around)] for row in R]
+
+
+def stacked_ridge(X: Matrix, n_items: int, *, lam: float) -> Matrix:
+    """Regress each of the first n_items columns on all others: (columns, n_items) as rows."""
+    found = [ridge_column(X, i, lam=lam) for i in range(n_items)]
+    return columns(found)
+
+
+def ials_half_step(R: Matrix, Y: Matrix, *, reg: float, alpha: float, steps: int = 5_000) -> Matrix:
+    """Minimise sum_i c_ui (r_ui - x_u y_i)^2 + reg |x_u|^2 per user, one coordinate at a time."""
+    solved = []
+    for row in R:
+        c = [1 + alpha * w for w in row]
+        r = [1.0 if w else 0.0 for w in row]
+        x = [0.0] * len(Y[0])
+        for _ in range(steps):
+            moved = 0.0
+            for k in range(len(x)):
+                rest = [r[i] - dot(x, y) + x[k] * y[k] for i, y in enumerate(Y)]
+                top = sum(c[i] * y[k] * rest[i] for i, y in enumerate(Y))
+                below = reg + sum(c[i] * y[k] ** 2 for i, y in enumerate(Y))
+                moved, x[k] = max(moved, abs(top / below - x[k])), top / below
+            if moved < 1e-13:
+                break
+        solved.append(x)
+    return solved
+
+
+def tf_idf(texts: list[str]) -> dict[int, dict[str, float]]:
+    """Weigh words of plain lower-case texts that two texts or more have, and at most half."""
+    bags = [text.split() for text in texts]
+    found: dict[int, dict[str, float]] = {}
+    for n, bag in enumerate(bags):
+        row = {}
+        for word in sorted(set(bag)):
+            df = sum(word in other for other in bags)
+            if 2 <= df <= max(len(texts) / 2, 2):
+                row[word] = (1 + math.log(bag.count(word))) * (
+                    1 + math.log((1 + len(texts)) / (1 + df))
+                )
+        length = math.sqrt(sum(value**2 for value in row.values()))
+        found[n] = {word: value / length for word, value in row.items()}
+    return found

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from services.shared.celery import sender
+from services.shared.celery import close_sender
 from services.shared.db.session import engine, unit_of_work
 from services.shared.settings import settings
 from tests.databases import Database
@@ -31,14 +31,13 @@ def trainer(
     yield tmp_path
     for setting in ("database_url", "owner_database_url"):
         engine(setting).dispose()
-    sender().close()
     _forget()
 
 
 def _forget() -> None:
     settings.cache_clear()
     engine.cache_clear()
-    sender.cache_clear()
+    close_sender()
 
 
 @pytest.fixture

@@ -68,11 +68,16 @@ class Shop:
         return cls(project_id, dataset_id, frozenset(fakes))
 
     def start_run(
-        self, params: Mapping[str, Any] | None = None, *, settings: Mapping[str, Any] | None = None
+        self,
+        params: Mapping[str, Any] | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        backbone: str = "lightgcn",
     ) -> UUID:
         """Return the id of a new run whose snapshot is ready."""
         run_id = new_id()
         body = {"params": {**PARAMS, **(params or {})}, "seed": 3, "budget_pairs": 150}
+        body["backbone"] = backbone
         spec, wishes = RunSpec.read(body), DatasetSettings.read(settings or {})
         with unit_of_work(self.project_id) as session:
             jobs.create(

@@ -19,7 +19,7 @@ from services.shared.errors import LeaseLostError
 from services.shared.settings import settings
 from services.shared.stages import WAITS_FOR, StageName
 from services.shared.toplists import TopLists
-from services.trainer import texts
+from services.trainer import texts, training, vectors
 from services.trainer.perform import perform
 from services.trainer.snapshot import files
 from tests.trainer.shop import N_ITEMS, N_USERS, Shop
@@ -68,6 +68,20 @@ def test_a_run_ends_with_a_model_that_is_served(shop: Shop) -> None:
     _check_model(shop, run_id, model)
     assert figures["snapshot"]["users"] == N_USERS
     assert all(peak is None or peak > 1e7 for peak in peaks)
+
+
+@pytest.mark.parametrize(("backbone", "width"), [("ngcf", 8 * 3), ("mf", 8)])
+def test_a_run_ends_with_a_model_whatever_its_backbone(
+    shop: Shop, backbone: str, width: int
+) -> None:
+    run_id = shop.start_run({"epochs": 1}, backbone=backbone)
+    _run_through(shop, run_id)
+    with unit_of_work(shop.project_id) as session:
+        assert jobs.get(session, run_id).state == "succeeded"
+    pointer = shop.artifact(run_id, StageName.TRAIN)
+    assert pointer is not None
+    folder = ArtifactStore(settings().require("artifacts_url")).open(pointer["path"])
+    assert vectors.load(folder / training.MODEL).users.shape == (N_USERS, width)
 
 
 def _check_written_down(shop: Shop, model: Model) -> None:

@@ -27,6 +27,7 @@ OTHER: dict[str, Any] = {
     "pool": "relu",
     "loss": "bpr",
     "tau": 0.9,
+    "edge_scores": "in_sample",
     "n1": 1,
     "n2": 1,
     "K_item": 2,

@@ -17,8 +17,9 @@ class NewRun(Body):
 
     method: Literal["llmhni"] = Field(default="llmhni", examples=["llmhni"])
     """The denoising method."""
-    backbone: Literal["lightgcn"] = Field(default="lightgcn", examples=["lightgcn"])
-    """The graph model that it trains."""
+    backbone: Literal["lightgcn", "ngcf", "mf"] = Field(default="lightgcn", examples=["lightgcn"])
+    """The model that it trains. `mf` has no graph: refinement reaches it by its pairs alone, and
+    `lambda_1` and `lambda_2` do nothing."""
     params: LlmhniParams = Field(default=LlmhniParams(), examples=[{"epochs": 12}])
     """The method's parameters."""
     seed: int = Field(default=0, ge=0, lt=2**63, examples=[7])

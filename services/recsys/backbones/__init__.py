@@ -17,12 +17,19 @@ Start = Literal["normal", "svd"]
 class Backbone(nn.Module, ABC):
     """Trainable vectors X (N, d), users first, and the embeddings they make on a graph.
 
-    The device is the graph's.
+    The device is the graph's. `seeds` serve those with weights or a dropout of their own.
     """
 
     uses_graph: ClassVar[bool]
 
-    def __init__(self, graph: Adjacency, X: Tensor, *, n_layers: int) -> None:
+    def __init__(
+        self,
+        graph: Adjacency,
+        X: Tensor,
+        *,
+        n_layers: int,
+        seeds: Seeds | None = None,  # noqa: ARG002 - backbones are made alike; X is all they start from
+    ) -> None:
         super().__init__()
         self.graph = graph
         self.n_layers = n_layers

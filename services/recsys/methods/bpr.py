@@ -63,7 +63,7 @@ class BPR(Method):
         self.config, self.pairs, self.device = config, train, device
         graph = Adjacency.of(train).to(device)
         X = starting_vectors(train, d=config.d, start=config.start, seeds=seeds)
-        self.backbone = backbone(graph, X, n_layers=config.n_layers)
+        self.backbone = backbone(graph, X, n_layers=config.n_layers, seeds=seeds)
         self._entries = graph.normalise(torch.from_numpy(train.values()).to(device))
         rng = seeds.torch("negatives", device=device)
         self._uniform = Uniform(train, rng=rng)

@@ -112,7 +112,8 @@ class LLMHNI(Method):
         union = train.union(refined)
         self._graphs = _Graphs(union, train, signals.refined, device)
         X = starting_vectors(train, d=config.d, start=config.start, seeds=seeds)
-        self.backbone = backbone(self._graphs.structure, X, n_layers=config.n_layers)
+        structure = self._graphs.structure
+        self.backbone = backbone(structure, X, n_layers=config.n_layers, seeds=seeds)
         self._calls = (-1, 0)  # the epoch, and its batches so far
         self._views = seeds.torch("views", device=device)
         rng = seeds.torch("negatives", device=device)
@@ -212,7 +213,7 @@ class LLMHNI(Method):
 
     def _precise(self, entries: Tensor) -> Tensor:
         """Entries in the precision of the contrasts' products."""
-        return entries.to(getattr(torch, self.config.contrast_in))
+        return entries.bfloat16() if self.config.contrast_in == "bfloat16" else entries
 
     def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Distinct users and items of L_hal."""

@@ -21,6 +21,7 @@ PAPER: dict[str, object] = {
     "pool": "relu",
     "rule": "paper",
     "positives": "printed",
+    "edge_scores": "in_sample",
     "loss": "bpr",
     "epochs": 200,
     "lambda_1": 0.5,
@@ -64,6 +65,8 @@ class LlmhniParams(Spec):
     """L_rec; the paper prints BPR (Eq. 11)."""
     tau: Temperature = 0.1
     """Temperature of the alignment of text vectors (Eq. 7)."""
+    edge_scores: Literal["plausibility", "leave_one_out", "in_sample"] = "plausibility"
+    """What makes an edge suspicious (Eq. 12): all evidence, co-occurrence, or Rec_pre."""
     n1: int = Field(default=10, ge=0, le=1000)
     """High-scoring non-edges per user (Eq. 12)."""
     n2: int = Field(default=2, ge=0, le=1000)

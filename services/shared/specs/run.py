@@ -17,8 +17,8 @@ class RunSpec(Spec):
 
     method: Literal["llmhni"] = "llmhni"
     """The denoising method."""
-    backbone: Literal["lightgcn"] = "lightgcn"
-    """The graph model that it trains."""
+    backbone: Literal["lightgcn", "ngcf", "mf"] = "lightgcn"
+    """The model that it trains; mf has no graph: a refined one reaches it by its pairs alone."""
     params: LlmhniParams = LlmhniParams()
     """The method's parameters."""
     seed: int = Field(default=0, ge=0, le=MAX_SEED)

@@ -1,4 +1,4 @@
-"""python -m services.trainer.bench peers | bookshop | coldstart | speed | scale: tables."""
+"""python -m services.trainer.bench NAME: tables from files."""
 
 import json
 import os
@@ -14,7 +14,21 @@ import torch
 
 from services.shared.errors import WinnowError
 from services.trainer.bench import bookshop as shops
-from services.trainer.bench import coldstart, ials, peers, published, report, scale, speed
+from services.trainer.bench import (
+    coldstart,
+    default,
+    ials,
+    noise,
+    peers,
+    published,
+    rate,
+    report,
+    scale,
+    sensitivity,
+    speed,
+    table1,
+    table2,
+)
 from services.trainer.bench.peer_tables import tables
 
 INCOMPLETE = 3
@@ -78,6 +92,12 @@ def coldstart_command(data: Path, seed: int, out: Path) -> None:
     print(coldstart.table(*coldstart.run(data, out, seed=seed)))
 
 
+main.add_command(rate.command)
+main.add_command(noise.command)
+main.add_command(table1.command)
+main.add_command(table2.command)
+main.add_command(sensitivity.command)
+main.add_command(default.command)
 main.add_command(speed.command)
 main.add_command(scale.command)
 

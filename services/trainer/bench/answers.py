@@ -14,7 +14,6 @@ from services.recsys.data import Embeddings
 from services.shared.canonical import content_hash
 from services.trainer.bench.arms import Views
 from services.trainer.bench.asking import TEMPLATES, embed, questions, rate
-from services.trainer.bench.shop import Shop
 
 Answers = dict[str, torch.Tensor]
 
@@ -50,10 +49,10 @@ class Asked:
         return Embeddings(kept["users"], kept["items"])
 
     async def views(
-        self, shop: Shop, pairs: Candidates, *, on_progress: Callable[[int, int], None]
+        self, texts: Profiles, pairs: Candidates, *, on_progress: Callable[[int, int], None]
     ) -> Views:
         """Return both views' labels of the pairs: (C,), (C,)."""
-        asked = questions(pairs, users=shop.users, items=shop.items)
+        asked = questions(pairs, users=texts.users, items=texts.items)
         words = [[user.user, user.item, list(item.liked)] for user, item in asked]
         prompts = {view: template.sha256 for view, template in TEMPLATES.items()}
         key = content_hash({"asked": words, "prompts": prompts, "names": self.names})

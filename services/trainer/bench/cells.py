@@ -35,20 +35,33 @@ class Cells:
         """Keep cells in `folder`; `total` of them are expected, for the progress on stderr."""
         self._folder, self._total, self._done = folder, total, 0
 
-    def get(self, plan: Mapping[str, Json], compute: Callable[[], Cell]) -> Cell:
-        """Return the cell of this plan, computed and written if it is not there."""
-        path = self._folder / content_hash({"format": FORMAT, "plan": plan})
+    def get(
+        self, plan: Mapping[str, Json], compute: Callable[[], Cell], *, words: str | None = None
+    ) -> Cell:
+        """Return the cell of this plan, computed and written if it is not there.
+
+        `words` name it in the progress; without them the plan does.
+        """
+        path = self.place(plan)
         self._done += 1
         kept = _load(path)
         if kept is not None:
             return kept
         place = f"{self._done} of {self._total}" if self._total else f"{self._done}"
-        tell(f"{place}: {_words(plan)}")
+        tell(f"{place}: {words or _words(plan)}")
         began = time.perf_counter()
         cell = compute()
         _save(path, plan, cell)
         tell(f"{place}: {time.perf_counter() - began:.1f} s")
         return cell
+
+    def find(self, plan: Mapping[str, Json]) -> Cell | None:
+        """Return the finished cell of this plan; None where it was not computed yet."""
+        return _load(self.place(plan))
+
+    def place(self, plan: Mapping[str, Json]) -> Path:
+        """Return the path of this plan's files, without an ending."""
+        return self._folder / content_hash({"format": FORMAT, "plan": plan})
 
 
 def _words(plan: Mapping[str, Json]) -> str:

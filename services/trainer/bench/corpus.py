@@ -4,9 +4,12 @@ import asyncio
 import gzip
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,6 +18,9 @@ from services.shared.errors import InvalidError
 from services.trainer.bench import endpoint, published
 from services.trainer.bench.answers import Asked
 from services.trainer.bench.peers import tell
+
+TOLD, TOLD_CHARS = 6, 240
+"""Of how many train items a retold user's text speaks, and how much of each item's text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +55,7 @@ def vectors(corpus: Corpus, out: Path) -> Embeddings:
         asked = Asked(client, endpoint.about(client), out / "answers")
         tell("vectors of the texts")
         found = asyncio.run(asked.vectors(corpus))
-    return Embeddings(_blank(found.users, corpus.users), _blank(found.items, corpus.items))
+    return Embeddings(blank(found.users, corpus.users), blank(found.items, corpus.items))
 
 
 def composed(items: Tensor, train: Interactions) -> Tensor:
@@ -64,6 +70,30 @@ def composed(items: Tensor, train: Interactions) -> Tensor:
     return sums / degrees[:, None]
 
 
+def fingerprint(*arrays: npt.NDArray[np.generic]) -> str:
+    """Return a hash of the arrays' kinds, shapes and values."""
+    found = sha256()
+    for array in arrays:
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def retold(corpus: Corpus) -> Corpus:
+    """Return the corpus with users' texts made of the beginnings of their train items' texts.
+
+    The items are spread evenly over the user's own, in the order of their index.
+    """
+    train = corpus.split.train
+    starts = train.indptr()
+    users = []
+    for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
+        at = np.unique(np.linspace(begin, end - 1, TOLD).round().astype(np.int64))
+        own = train.items[at].tolist() if end > begin else []
+        users.append("\n".join(corpus.items[i][:TOLD_CHARS] for i in own))
+    return replace(corpus, users=tuple(users))
+
+
 def _texts(path: Path, ids: Sequence[int | str]) -> tuple[str, ...]:
     if not path.exists():
         raise InvalidError(f"{path.parent} has no {path.name}: texts by id, a JSON object a line.")
@@ -72,6 +102,7 @@ def _texts(path: Path, ids: Sequence[int | str]) -> tuple[str, ...]:
     return tuple(by_id.get(one, "") for one in ids)
 
 
-def _blank(vectors: Tensor, texts: Sequence[str]) -> Tensor:
+def blank(vectors: Tensor, texts: Sequence[str]) -> Tensor:
+    """Put zeros where there is no text: (n, d) -> (n, d)."""
     there = torch.tensor([bool(text.strip()) for text in texts])
     return torch.where(there[:, None], vectors, 0.0)

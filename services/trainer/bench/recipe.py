@@ -7,6 +7,7 @@ import torch
 from services.recsys.align import align
 from services.recsys.candidates import Candidates, choose_candidates
 from services.recsys.data import Embeddings, Interactions, Signals, Split
+from services.recsys.edge_scores import score_edges
 from services.recsys.loop import Fit, fit
 from services.recsys.methods import bpr, llmhni
 from services.recsys.methods.bpr import BPR
@@ -19,7 +20,6 @@ from services.recsys.topk import inner_product
 from services.recsys.verdicts import RatedPairs
 from services.shared.specs import RunSpec
 from services.trainer import spec as recipes
-from services.trainer.pipeline.candidates import edge_scores
 from services.trainer.training import validation
 
 CPU = torch.device("cpu")
@@ -42,14 +42,19 @@ def prepare(split: Split, texts: Embeddings, spec: RunSpec) -> Prepared:
         config=recipes.alignment(spec.params),
         rng=seeds(spec, "align").torch("align"),
     )
-    pairs = choose_candidates(
-        split.train,
-        inner_product(_pretrained(split.train, spec)),
-        edge_scores=edge_scores(split.train, texts),
-        config=recipes.candidates(spec),
-        rng=seeds(spec, "candidates").numpy("candidates"),
+    return Prepared(texts, aligned, suspects(split.train, texts, spec))
+
+
+def suspects(train: Interactions, texts: Embeddings, spec: RunSpec) -> Candidates:
+    """Pretrain and choose the pairs that are asked about."""
+    score_block, config = inner_product(pretrained(train, spec)), recipes.candidates(spec)
+    own = seeds(spec, "candidates")
+    scores = score_edges(
+        config.edge_scores, train, score_block, texts=texts, rng=own.numpy("edge_scores")
     )
-    return Prepared(texts, aligned, pairs)
+    return choose_candidates(
+        train, score_block, edge_scores=scores, config=config, rng=own.numpy("candidates")
+    )
 
 
 def train_raw(split: Split, spec: RunSpec) -> Fit:
@@ -85,7 +90,8 @@ def seeds(spec: RunSpec, stage: str) -> Seeds:
     return Seeds(Seeds(spec.seed).integer(stage))
 
 
-def _pretrained(train: Interactions, spec: RunSpec) -> Embeddings:
+def pretrained(train: Interactions, spec: RunSpec) -> Embeddings:
+    """Return Rec_pre's vectors."""
     recipe, own = recipes.pretrained(spec.params), seeds(spec, "pretrain")
     method = BPR(recipe, BACKBONES[spec.backbone], train, seeds=own, device=CPU)
     trained = fit(method, train, epochs=recipe.epochs, batch_size=recipe.B, lr=recipe.lr, seeds=own)

@@ -5,8 +5,8 @@ import json
 from sqlalchemy.orm import Session
 
 from services.recsys.candidates import Candidates, choose_candidates
-from services.recsys.data import Embeddings, Interactions
-from services.recsys.suspicion import Scores, leave_one_out, rank_average, text_cosine
+from services.recsys.data import Embeddings
+from services.recsys.edge_scores import score_edges
 from services.recsys.topk import NO_ITEM, inner_product
 from services.shared.db.repos import candidates as repo
 from services.shared.db.repos.candidates import NewCandidate
@@ -20,15 +20,17 @@ from services.trainer.snapshot.words import locate
 
 
 def run(context: Context) -> Result:
-    """Score every edge out of sample, choose the pairs, write them with their shelves."""
+    """Score every edge as the run asks, choose the pairs, write them with their shelves."""
     snapshot = files.read(context.folder(StageName.SNAPSHOT))
     train = snapshot.split.train
     pretrained = vectors.load(context.folder(StageName.PRETRAIN) / training.MODEL)
     config = spec.candidates(context.spec)
+    score_block = inner_product(pretrained)
+    texts, rng = texts_of(context), context.seeds().numpy("edge_scores")
     chosen = choose_candidates(
         train,
-        inner_product(pretrained),
-        edge_scores=edge_scores(train, texts_of(context)),
+        score_block,
+        edge_scores=score_edges(config.edge_scores, train, score_block, texts=texts, rng=rng),
         config=config,
         rng=context.seeds().numpy("candidates"),
         decided=locate(snapshot).pairs(train),  # nothing is paid for what a person has said
@@ -54,14 +56,6 @@ def texts_of(context: Context) -> Embeddings | None:
     if StageName.ALIGN.value not in context.run.artifacts:
         return None
     return vectors.load(context.folder(StageName.ALIGN) / TEXTS)
-
-
-def edge_scores(train: Interactions, texts: Embeddings | None) -> Scores:
-    """Return how well each train edge fits, out of sample: co-occurrence and texts, by ranks."""
-    scores = leave_one_out(train)
-    if texts is None:
-        return rank_average(scores)
-    return rank_average(scores, text_cosine(texts, users=train.users, items=train.items))
 
 
 def _rows(chosen: Candidates, snapshot: Snapshot) -> list[NewCandidate]:

@@ -1,0 +1,224 @@
+"""preset="default": closed forms, iALS and LLMHNI in one blend; validation alone chooses.
+
+One frozen `Preset` serves every dataset. What it chooses by itself, per dataset and by validation
+Recall@20: among its few settings of each closed form, between G and G' for each part, LLMHNI's
+epoch, and the weights of the blend, zero among them.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from services.recsys import parts as made
+from services.recsys.blend import Blend, Part, Scale, Scorer
+from services.recsys.data import Interactions, Split
+from services.recsys.parts import EaseSetting, Evidence, GraphRecipe, IalsSetting, Setting
+from services.recsys.topk import inner_product
+from services.recsys.weighing import Judge, weigh
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything that is frozen; chosen on validation of `rlmrec_amazon_books` (docs/log.md).
+
+    A part whose settings are empty is left out.
+    """
+
+    ease: tuple[EaseSetting, ...] = (
+        EaseSetting(words=10, vectors=10, beta=1.5, lam=130),
+        EaseSetting(words=30, vectors=10, beta=1.5, lam=130),
+        EaseSetting(words=10, vectors=30, beta=1.5, lam=130),
+        EaseSetting(words=10, vectors=10, beta=1.5, lam=400),
+    )
+    plain: tuple[str, ...] = (made.GFCF,)
+    ials: tuple[IalsSetting, ...] = (
+        IalsSetting(f=256, reg=30, alpha=39),
+        IalsSetting(f=64, reg=10, alpha=10),
+    )
+    graph: GraphRecipe | None = field(default_factory=GraphRecipe)
+    scales: tuple[Scale, ...] = ("spread",)
+    judged: int = 4_000  # users whose validation items choose, evenly spaced
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What validation chose: enough to train again on other edges without looking."""
+
+    ease: int  # which of the preset's settings
+    ials: int
+    sources: dict[str, str]  # part -> the graph it was fitted on or, LLMHNI, serves
+    epochs: int  # of LLMHNI, 0 without it
+    weights: dict[str, float]  # part -> weight, 0 where it was left out
+    scale: Scale
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """A part as validation chose it."""
+
+    model: Scorer
+    source: str  # graph
+    value: float  # validation Recall@20
+    setting: int = 0
+    epochs: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Default:
+    """A fitted preset: `blend` is what ranks."""
+
+    blend: Blend
+    parts: dict[str, Chosen]
+    choices: Choices
+    value: float  # validation Recall@20 of the blend, over the judged users
+
+
+def fit(
+    split: Split,
+    evidence: Evidence,
+    *,
+    preset: Preset | None = None,
+    seed: int = 0,
+    solved: Mapping[str, Chosen] | None = None,
+    folder: Path | None = None,
+    tell: Tell = lambda _: None,
+) -> Default:
+    """Fit all parts on train and choose on val; test is never read.
+
+    `solved` saves another seed the parts that have none. With a `folder` LLMHNI goes on after its
+    last finished epoch. `tell` hears a sentence per part.
+    """
+    preset = preset or Preset()
+    judge = Judge(split, preset.judged)
+    parts = dict(solve(split, evidence, preset=preset, tell=tell) if solved is None else solved)
+    graphs = made.graphs(split.train, evidence)
+    parts |= _best(made.IALS, preset.ials, graphs, evidence, judge, tell, seed=seed)
+    if preset.graph is not None:
+        parts[made.GRAPH] = _trained(split, evidence, preset.graph, judge, seed, folder, tell)
+    blend, value = weigh({name: one.model for name, one in parts.items()}, judge, preset.scales)
+    tell(f"blend ({blend.scale}): {value:.4f}, {told(blend)}")
+    choices = Choices(
+        ease=parts[made.EASE].setting if preset.ease else 0,
+        ials=parts[made.IALS].setting if preset.ials else 0,
+        sources={name: one.source for name, one in parts.items()},
+        epochs=parts[made.GRAPH].epochs if preset.graph else 0,
+        weights={part.name: part.weight for part in blend.parts},
+        scale=blend.scale,
+    )
+    return Default(blend, parts, choices, value)
+
+
+def solve(
+    split: Split, evidence: Evidence, *, preset: Preset | None = None, tell: Tell = lambda _: None
+) -> dict[str, Chosen]:
+    """Fit the parts that have no seed, each with the setting and graph validation prefers."""
+    preset = preset or Preset()
+    judge, graphs = Judge(split, preset.judged), made.graphs(split.train, evidence)
+    found = _best(made.EASE, preset.ease, graphs, evidence, judge, tell)
+    for name in preset.plain:
+        if made.there(name, evidence):
+            found |= _best(name, (None,), graphs, evidence, judge, tell)
+    return found
+
+
+def refit(
+    train: Interactions,
+    evidence: Evidence,
+    choices: Choices,
+    *,
+    preset: Preset | None = None,
+    seed: int = 0,
+    solved: dict[str, Scorer] | None = None,
+    folder: Path | None = None,
+    tell: Tell = lambda _: None,
+) -> Blend:
+    """Train what was chosen on other edges, such as train and val together; nothing is judged.
+
+    What has no seed is left in `solved` and taken from there.
+    """
+    preset, solved = preset or Preset(), {} if solved is None else solved
+    parts = []
+    for name, weight in choices.weights.items():
+        if weight:
+            tell(f"{name} again, on {len(train):,} edges")
+            model = solved.get(name)
+            if model is None:
+                model = _again(name, train, evidence, choices, preset, seed, folder)
+            if name not in made.SEEDED:
+                solved[name] = model
+            parts.append(Part(name, model, weight))
+    return Blend(parts, choices.scale)
+
+
+def told(blend: Blend) -> str:
+    """Return the weights in words."""
+    return ", ".join(f"{part.name} {part.weight:g}" for part in blend.parts)
+
+
+def _best(
+    name: str,
+    settings: Sequence[Setting],
+    graphs: Mapping[str, Interactions],
+    evidence: Evidence,
+    judge: Judge,
+    tell: Tell,
+    *,
+    seed: int = 0,
+) -> dict[str, Chosen]:
+    """Return the part as validation prefers it, the first on a tie; two are held at most."""
+    best: Chosen | None = None
+    for place, setting in enumerate(settings):
+        for source, graph in graphs.items():
+            model = made.closed(name, setting, evidence, seed=seed).fit(graph)
+            value = judge(model.score_block)
+            tell(f"{name} on the {source} graph, {setting or 'no setting'}: {value:.4f}")
+            if best is None or value > best.value:
+                best = Chosen(model, source, value, setting=place)
+    return {} if best is None else {name: best}
+
+
+def _trained(
+    split: Split,
+    evidence: Evidence,
+    recipe: GraphRecipe,
+    judge: Judge,
+    seed: int,
+    folder: Path | None,
+    tell: Tell,
+) -> Chosen:
+    """Train LLMHNI, its epoch and the graph it serves chosen on validation."""
+    trained = made.graph_model(
+        split.train,
+        evidence,
+        recipe,
+        seed=seed,
+        validate=lambda z: judge(inner_product(z)),
+        folder=folder,
+        tell=tell,
+    )
+    value = judge(trained.model.score_block)
+    return Chosen(trained.model, trained.source, value, epochs=trained.epochs)
+
+
+def _again(
+    name: str,
+    train: Interactions,
+    evidence: Evidence,
+    choices: Choices,
+    preset: Preset,
+    seed: int,
+    folder: Path | None,
+) -> Scorer:
+    source = choices.sources[name]
+    if name == made.GRAPH:
+        recipe = preset.graph or GraphRecipe()
+        frozen = replace(recipe, config=replace(recipe.config, epochs=choices.epochs))
+        return made.graph_model(
+            train, evidence, frozen, seed=seed, serve=source, folder=folder
+        ).model
+    settings: dict[str, Setting] = {made.EASE: preset.ease[choices.ease]} if preset.ease else {}
+    settings |= {made.IALS: preset.ials[choices.ials]} if preset.ials else {}
+    model = made.closed(name, settings.get(name), evidence, seed=seed)
+    return model.fit(made.graphs(train, evidence)[source])

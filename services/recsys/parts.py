@@ -1,0 +1,170 @@
+"""The parts of `preset="default"`: how each is made of the evidence, on G and on G'."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+from scipy.sparse import csr_matrix
+
+from services.recsys.align import AlignConfig, align
+from services.recsys.blend import Vectors
+from services.recsys.closed_forms import ClosedForm, CollectiveEase, GfCf, Ials, Side, TextKernel
+from services.recsys.data import Embeddings, Interactions, Signals
+from services.recsys.loop import Validate
+from services.recsys.loop import fit as train
+from services.recsys.methods import llmhni
+from services.recsys.registry import BACKBONES
+from services.recsys.seeds import Seeds
+from services.recsys.texts import centred
+
+EASE, GFCF, WORDS, VECTORS = "collective EASE", "GF-CF", "words", "vectors"
+IALS, GRAPH = "iALS", "LLMHNI"
+PLAIN = (GFCF, WORDS, VECTORS)
+"""Parts with neither settings nor a seed."""
+SEEDED = (IALS, GRAPH)
+RAW, REFINED = "raw", "refined"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the preset learns from beside the train edges; every part may be missing."""
+
+    words: csr_matrix | None = None  # TF-IDF of the items' texts, (I, words): `tfidf.tf_idf`
+    texts: Embeddings | None = None  # sentence vectors (U, d), (I, d); a missing one is zeros
+    refined: Interactions | None = None  # G', its weights from the ratings
+    hard: Interactions | None = None  # C_H: never drawn as negatives
+
+    def centred(self) -> Embeddings | None:
+        """Return the sentence vectors with each side's mean taken out."""
+        return None if self.texts is None else centred(self.texts)
+
+
+@dataclass(frozen=True)
+class EaseSetting:
+    """Dials of collective EASE; a side whose texts are missing is left out."""
+
+    words: float  # weight of the likeness of words
+    vectors: float  # weight of the likeness of sentence vectors
+    beta: float  # scale of the users' vectors, 0 without them
+    lam: float
+
+
+@dataclass(frozen=True)
+class IalsSetting:
+    """Dials of iALS."""
+
+    f: int
+    reg: float
+    alpha: float
+
+
+@dataclass(frozen=True)
+class GraphRecipe:
+    """How LLMHNI is trained within the blend: on G with the pairs of E' (`positives="refined"`).
+
+    Its semantic negatives and its two contrasts take two thirds of the time and moved the blend
+    by less than a tie (docs/log.md); the texts reach the blend through collective EASE.
+    """
+
+    config: llmhni.Config = field(default_factory=lambda: _lean(llmhni.Config.default()))
+    alignment: AlignConfig = field(default_factory=AlignConfig)  # of config.semantic
+    patience: int = 6  # epochs
+
+
+def _lean(config: llmhni.Config) -> llmhni.Config:
+    return replace(config, semantic=False, hal=False, de=False)
+
+
+Setting = EaseSetting | IalsSetting | GraphRecipe | None
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The graph model, the graph it serves and how many epochs it took."""
+
+    model: Vectors
+    source: str
+    epochs: int
+
+
+def graphs(train: Interactions, evidence: Evidence) -> dict[str, Interactions]:
+    """Return G and, where there is one, G'."""
+    found = {RAW: train}
+    return found if evidence.refined is None else found | {REFINED: evidence.refined}
+
+
+def there(name: str, evidence: Evidence) -> bool:
+    """Return whether a plain part has what it needs."""
+    needed = {WORDS: evidence.words, VECTORS: evidence.texts}
+    return name not in needed or needed[name] is not None
+
+
+def closed(name: str, setting: Setting, evidence: Evidence, *, seed: int = 0) -> ClosedForm:
+    """Return a closed form or iALS, not yet fitted."""
+    texts = evidence.centred()
+    if isinstance(setting, IalsSetting):
+        return Ials(**asdict(setting), seed=Seeds(seed).integer(IALS))
+    if isinstance(setting, EaseSetting):
+        return _ease(setting, evidence.words, texts)
+    if name == WORDS and evidence.words is not None:
+        return TextKernel(evidence.words)
+    if name == VECTORS and texts is not None:
+        return TextKernel(texts.items.numpy())
+    return GfCf()
+
+
+def _ease(
+    setting: EaseSetting, words: csr_matrix | None, texts: Embeddings | None
+) -> CollectiveEase:
+    """Return collective EASE with what texts there are."""
+    sides = [] if words is None else [Side(words, setting.words)]
+    if texts is None:
+        return CollectiveEase(sides, lam=setting.lam)
+    sides.append(Side(texts.items.numpy(), setting.vectors))
+    people = texts.users.numpy()
+    return CollectiveEase(sides, lam=setting.lam, users=people, beta=setting.beta)
+
+
+def graph_model(
+    train_edges: Interactions,
+    evidence: Evidence,
+    recipe: GraphRecipe,
+    *,
+    seed: int,
+    validate: Validate | None = None,
+    serve: str | None = None,
+    folder: Path | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Train LLMHNI on G and G'; `serve` names the graph where no validation chooses it."""
+    config, own, texts = recipe.config, Seeds(Seeds(seed).integer(GRAPH)), evidence.texts
+    aligned = None
+    if texts is not None and config.semantic:
+        aligned = align(texts, train_edges, config=recipe.alignment, rng=own.torch("align"))
+    signals = Signals(aligned=aligned, texts=texts, refined=evidence.refined, hard=evidence.hard)
+    method = llmhni.LLMHNI(
+        config,
+        BACKBONES["lightgcn"],
+        train_edges,
+        signals,
+        seeds=own,
+        device=torch.device("cpu"),
+    )
+    fitted = train(
+        method,
+        train_edges,
+        epochs=config.epochs,
+        batch_size=config.B,
+        lr=config.lr,
+        seeds=own,
+        validate=validate,
+        patience=recipe.patience,
+        on_epoch=lambda e: tell(f"{GRAPH}: epoch {e.number + 1}, {e.seconds:.0f} s, {e.value}"),
+        checkpoint_dir=folder,
+    )
+    vectors, source = fitted.embeddings, fitted.graph
+    if serve is not None:
+        vectors, source = method.served()[serve], serve
+    epochs = fitted.best_epoch + 1
+    return Trained(Vectors.of(vectors, train_edges), source, epochs)

@@ -1,0 +1,175 @@
+"""Rows of the noise bench: each model on a planted graph, with and without what is known of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import cast
+
+from services.recsys import default
+from services.recsys.data import Interactions, Signals
+from services.recsys.default import Preset
+from services.recsys.methods.bpr import BPR, Config
+from services.recsys.methods.llmhni import LLMHNI
+from services.recsys.parts import Evidence
+from services.recsys.refine import Refinement
+from services.recsys.registry import BACKBONES
+from services.trainer.bench import denoiser_rows, peers, raw_rows, trained
+from services.trainer.bench.corpus import fingerprint
+from services.trainer.bench.denoiser_rows import CPU, PATIENCE, Texts
+from services.trainer.bench.noise_case import DECOYS, NONE, RATERS, Case, flagged
+from services.trainer.bench.peers import Trial
+from services.trainer.bench.rows import Figures, Made, Row, Work, peer_rows
+
+DOUBT = "doubt"
+"""G' weighed without any rating."""
+RAW = "raw"
+"""G as it is."""
+EPOCHS = 12
+SOFTMAX, DEFAULT, CLOSED = "LightGCN, sampled softmax", "default", "default, closed forms"
+PRESETS = {
+    CLOSED: replace(Preset(), graph=None, ease=Preset().ease[:1], ials=Preset().ials[:1]),
+    DEFAULT: replace(Preset(), ease=Preset().ease[:1], ials=Preset().ials[:1]),
+}
+"""One setting each of the frozen preset, so that a planted graph costs minutes."""
+
+
+def rows(case: Case, texts: Texts, *, epochs: int = EPOCHS) -> list[Row]:
+    """Return all rows of a planted graph, in the order of the table."""
+    raters = [*RATERS[: 3 if case.rates is None else 4], *case.said]
+    sources = [DOUBT, *raters]
+    return [
+        *_peers(),
+        *(_raw(loss, replace(config, epochs=epochs)) for loss, config in raw_rows.LOSSES.items()),
+        *(_softmax(case, source, epochs) for source in sources),
+        *(
+            _llmhni(case, texts, preset, source, epochs)
+            for preset in denoiser_rows.CONFIGS
+            for source in (NONE, *raters)
+        ),
+        *(_default(case, name, source) for name in PRESETS for source in (RAW, *sources)),
+    ]
+
+
+def named(row: str, source: str) -> str:
+    """Return the name of a row whose graph is G' by a source."""
+    return f"{row}, {source}"
+
+
+def _raw(loss: str, config: Config) -> Row:
+    """Return LightGCN on G, named so that `--only` can tell it from the rows on G'."""
+    row = raw_rows.raw_row(raw_rows.FIRST, loss, config)
+    return replace(row, name=named(row.name, RAW))
+
+
+def _peers() -> list[Row]:
+    """Return the peers at their first setting, the one measured on the clean books."""
+    return [
+        replace(row, plan={**row.plan, "first": True}, make=_first(row.name)) for row in peer_rows()
+    ]
+
+
+def _first(name: str) -> Callable[[Work], Made]:
+    def make(work: Work) -> Made:
+        trial: Trial = peers.grids(seed=work.seed)[name][0]
+        model, seconds = peers.fitted(trial, work.graph)
+        figures: Figures = {"setting": trial.setting, "fit_seconds": seconds}
+        return Made(score_block=model.score_block, figures=figures)
+
+    return make
+
+
+def _softmax(case: Case, source: str, epochs: int) -> Row:
+    """Return the raw model's recipe on G' alone: its pairs and its propagation are weighed."""
+    config = replace(raw_rows.LOSSES["sampled softmax"], epochs=epochs)
+
+    def make(work: Work) -> Made:
+        graph = case.weighed(source)
+        done = trained.made(
+            work,
+            config,
+            lambda own: BPR(config, BACKBONES[raw_rows.FIRST], graph, seeds=own, device=CPU),
+            stage="train_raw",
+            patience=raw_rows.PATIENCE,
+        )
+        return trained.told(done, {**flagged(case, source)})
+
+    plan = {"method": "bpr", **asdict(config), "patience": raw_rows.PATIENCE}
+    return _row(case, named(SOFTMAX, source), {**plan, "of": source}, make, resumes=True)
+
+
+def _llmhni(
+    case: Case, texts: Texts, preset: denoiser_rows.Preset, source: str, epochs: int
+) -> Row:
+    """Return LLMHNI by the services' rule; without ratings G' = G."""
+    config = denoiser_rows.capped(preset, epochs if preset == "default" else None)
+
+    def make(work: Work) -> Made:
+        refinement: Refinement | None = None if source == NONE else case.refined(source)
+        signals = Signals(
+            aligned=texts.aligned(work.graph, preset, work.seed),
+            texts=texts.vectors,
+            refined=None if refinement is None else refinement.interactions,
+            hard=None if refinement is None else refinement.hard,
+        )
+        done = trained.made(
+            work,
+            config,
+            lambda own: LLMHNI(
+                config, BACKBONES[raw_rows.FIRST], work.graph, signals, seeds=own, device=CPU
+            ),
+            stage="train",
+            patience=PATIENCE[preset],
+        )
+        actions = [] if refinement is None else refinement.actions.tolist()
+        changed = {"dropped": actions.count("drop"), "added": actions.count("add")}
+        return trained.told(done, changed)
+
+    title = f"LLMHNI {denoiser_rows.TITLES[preset]}"
+    plan = {"method": "llmhni", "preset": preset, **asdict(config), "patience": PATIENCE[preset]}
+    return _row(case, named(title, source), {**plan, "of": source}, make, resumes=True)
+
+
+def _default(case: Case, name: str, source: str) -> Row:
+    """Return the preset: each part takes G or G', whichever validation prefers."""
+    preset = PRESETS[name]
+
+    def make(work: Work) -> Made:
+        refined: Interactions | None = None if source == RAW else case.weighed(source)
+        evidence = Evidence(words=case.words, texts=case.texts, refined=refined)
+        found = default.fit(
+            work.split,
+            evidence,
+            preset=preset,
+            seed=work.seed,
+            folder=work.folder,
+            tell=lambda words: peers.tell(f"  {words}"),
+        )
+        told = {} if source == RAW else flagged(case, source)
+        figures: Figures = {
+            "validation": found.value,
+            "epochs": found.choices.epochs,
+            **{f"of {part}": which for part, which in found.choices.sources.items()},
+            **{f"weight of {part}": w for part, w in found.choices.weights.items()},
+            **told,
+        }
+        return Made(score_block=found.blend.score_block, figures=figures)
+
+    plan = {"method": "default", "preset": repr(preset), "of": source}
+    return _row(case, named(name, source), plan, make)
+
+
+def _row(
+    case: Case,
+    name: str,
+    plan: Mapping[str, object],
+    make: Callable[[Work], Made],
+    *,
+    resumes: bool = False,
+) -> Row:
+    known = {
+        "texts": fingerprint(case.texts.users.numpy(), case.texts.items.numpy()),
+        "given": case.given,
+        "dials": repr(case.dials),
+        "decoys": repr(DECOYS),
+        "ratings": case.said[str(plan["of"])].sha256 if plan["of"] in case.said else None,
+    }
+    return Row(name=name, plan=cast("Figures", {**plan, **known}), make=make, resumes=resumes)

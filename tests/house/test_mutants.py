@@ -1,0 +1,40 @@
+"""The list of mutants cannot rot: each still has one place in the code, and tests to kill it."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.planted import MUTANTS
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mistake)
+def test_a_mutant_has_one_place_changes_it_and_is_still_python(mutant: Mutant) -> None:
+    text = (ROOT / mutant.file).read_text(encoding="utf-8")
+    planted = mutant.planted(text)
+    assert planted != text
+    ast.parse(planted)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.mistake)
+def test_a_mutant_names_tests_that_exist(mutant: Mutant) -> None:
+    assert mutant.tests
+    for test in mutant.tests:
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8") if name else True
+        assert (ROOT / path).exists()
+
+
+def test_mistakes_have_names_of_their_own() -> None:
+    assert [name for name, n in Counter(m.mistake for m in MUTANTS).items() if n > 1] == []
+
+
+def test_the_page_of_the_cores_tests_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "core-tests.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", page))
+    files = (ROOT / "tests" / "recsys").glob("test_*.py")
+    there = set(re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, files)), re.MULTILINE))
+    assert named - there == set()

@@ -1,0 +1,133 @@
+"""Mistakes in the loop, in its checkpoints and in where it stops."""
+
+from tests.mutants.mutant import Mutant, core
+
+MUTANTS = (
+    core(
+        "zero_grad is missing",
+        "pieces.py",
+        "        optimizer.zero_grad()\n",
+        "",
+        "loop",
+    ),
+    core(
+        "pieces count alike whatever their size",
+        "pieces.py",
+        "(loss.total() * share).backward()",
+        "loss.total().backward()",
+        "pieces",
+    ),
+    core(
+        "a failed attempt's size is tried again",
+        "pieces.py",
+        "rows = min(rows, len(batch.users)) // 2",
+        "rows = rows - 1",
+        "pieces",
+    ),
+    core(
+        "the halved size is forgotten on disk",
+        "checkpoint.py",
+        'memory.rows = header.get("rows")',
+        "memory.rows = None",
+        "pieces",
+    ),
+    core(
+        "pairs come in one order for ever",
+        "loop.py",
+        "torch.randperm(len(method.pairs), generator=rng)",
+        "torch.arange(len(method.pairs))",
+        "loop",
+    ),
+    core(
+        "an epoch as good as the best replaces it",
+        "loop.py",
+        "value > best.value",
+        "value >= best.value",
+        "loop",
+    ),
+    core(
+        "patience waits one epoch too long",
+        "loop.py",
+        "memory.best.epoch >= patience",
+        "memory.best.epoch > patience",
+        "loop",
+    ),
+    core(
+        "later steps change the best epoch's vectors",
+        "loop.py",
+        "_copy(served[graph])",
+        "served[graph]",
+        "loop",
+    ),
+    core(
+        "a tie goes to the refined graph",
+        "loop.py",
+        "graph = max(values, key=lambda name: values[name])",
+        "graph = max(reversed(values), key=lambda name: values[name])",
+        "loop",
+    ),
+    core(
+        "losses of an epoch in the order of the batches",
+        "loop.py",
+        "losses[at] = loss.pairs",
+        "losses[: len(at)] = loss.pairs",
+        "loop",
+    ),
+    core(
+        "Adam starts anew after a resume",
+        "checkpoint.py",
+        '    _load_adam(optimizer, _under(tensors, "adam/"))\n',
+        "",
+        "loop",
+    ),
+    core(
+        "generators start anew after a resume",
+        "seeds.py",
+        ".set_state(torch.from_numpy(taken))",
+        ".get_state()",
+        "seeds",
+    ),
+    core(
+        "a checkpoint of another plan is taken",
+        "checkpoint.py",
+        'header["version"] != VERSION or header["plan"] != memory.plan',
+        'header["version"] != VERSION',
+        "loop",
+    ),
+    core(
+        "a checkpoint is written over the old one",
+        "checkpoint.py",
+        'beside = path.with_suffix(f".{os.getpid()}.tmp")',
+        "beside = path",
+        "resume",
+    ),
+    core(
+        "an epoch's history is never written",
+        "checkpoint.py",
+        "    _replace(folder / _history(len(memory.epochs) - 1), history, header={})\n"
+        "    best = memory.best\n",
+        "    best = memory.best\n",
+        "loop",
+    ),
+    core(
+        "one name's stream is another's",
+        "seeds.py",
+        'f"{self.root}/{name}"',
+        'f"{self.root}"',
+        "seeds",
+    ),
+    Mutant(
+        "the test set stops the training",
+        "services/trainer/training.py",
+        "evaluate(inner_product(z), split.val, mask=split.train, ks=(20,))",
+        "evaluate(inner_product(z), split.test, mask=split.train, ks=(20,))",
+        ("tests/trainer/test_validation.py",),
+    ),
+    Mutant(
+        "validation ranks what was trained on",
+        "services/trainer/training.py",
+        "evaluate(inner_product(z), split.val, mask=split.train, ks=(20,))",
+        "evaluate(inner_product(z), split.val, mask=split.test, ks=(20,))",
+        ("tests/trainer/test_validation.py",),
+    ),
+)

@@ -1,0 +1,121 @@
+"""The default preset on two circles of taste: its choices, its seeds, its refits, its newcomers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.sparse import csr_matrix
+
+from services.recsys.data import Embeddings, Interactions, Split
+from services.recsys.default import Default, Preset, fit, refit, solve
+from services.recsys.methods import llmhni
+from services.recsys.parts import (
+    EASE,
+    GRAPH,
+    IALS,
+    EaseSetting,
+    Evidence,
+    GraphRecipe,
+    IalsSetting,
+)
+from tests.recsys.planted import circles
+
+LIKED = circles(3, n_users=40, n_items=100, shown=18).clean
+RNG = np.random.default_rng(7)
+SMALL = Preset(
+    ease=(
+        EaseSetting(words=1, vectors=1, beta=1, lam=5),
+        EaseSetting(words=0, vectors=0, beta=0, lam=1e6),
+    ),
+    ials=(IalsSetting(f=2, reg=1, alpha=5),),
+    graph=GraphRecipe(config=replace(llmhni.Config.default(), d=8, epochs=2, n_shared=16)),
+)
+
+
+def split() -> Split:
+    parts = np.arange(len(LIKED)) % 9
+    return Split(*(LIKED.where(np.isin(parts, some)) for some in (range(6), (6,), (7, 8))))
+
+
+def evidence(*, refined: Interactions | None = None) -> Evidence:
+    sides = [np.eye(4)[np.arange(n) % 2] + 0.1 * RNG.normal(size=(n, 4)) for n in (40, 100)]
+    users, items = (torch.from_numpy(side).float() for side in sides)
+    words = csr_matrix(np.eye(2, dtype=np.float32)[np.arange(100) % 2])
+    return Evidence(words=words, texts=Embeddings(users, items), refined=refined)
+
+
+@pytest.fixture(scope="module")
+def known() -> Evidence:
+    return evidence()
+
+
+@pytest.fixture(scope="module")
+def found(known: Evidence) -> Default:
+    return fit(split(), known, preset=SMALL, seed=4)
+
+
+def test_the_blend_is_no_worse_than_any_part_on_what_it_was_chosen_by(found: Default) -> None:
+    assert found.value >= max(part.value for part in found.parts.values()) - 1e-6
+
+
+def test_validation_takes_the_better_setting(found: Default) -> None:
+    first = replace(SMALL, ease=SMALL.ease[::-1], plain=(), ials=(), graph=None)
+    other = fit(split(), evidence(), preset=first)
+    assert found.choices.ease == 0
+    assert other.parts[EASE].value >= found.parts[EASE].value - 1e-6
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_shares_what_has_none(
+    found: Default, known: Evidence
+) -> None:
+    again = fit(split(), known, preset=SMALL, seed=4)
+    everyone = np.arange(40)
+    assert again.choices == found.choices
+    assert (
+        again.blend.score_block(everyone).tobytes() == found.blend.score_block(everyone).tobytes()
+    )
+    solved = solve(split(), known, preset=SMALL)
+    other = fit(split(), known, preset=SMALL, seed=5, solved=solved)
+    assert other.parts[EASE].model is solved[EASE].model
+    assert not {IALS, GRAPH} & solved.keys()
+
+
+def test_a_refit_on_the_same_edges_is_the_same_model(found: Default, known: Evidence) -> None:
+    blend = refit(split().train, known, found.choices, preset=SMALL, seed=4)
+    everyone = np.arange(40)
+    asked = {part.name for part in blend.parts}
+    assert asked == {name for name, weight in found.choices.weights.items() if weight}
+    np.testing.assert_allclose(
+        blend.score_block(everyone), found.blend.score_block(everyone), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_every_part_is_fitted_on_the_refined_graph_where_validation_prefers_it() -> None:
+    own = split()
+    users, items = np.divmod(np.arange(40 * 100), 100)
+    wrong = (users % 2 != items % 2) & (RNG.random(40 * 100) < 0.15)
+    noise = Interactions.build(users=users[wrong], items=items[wrong], n_users=40, n_items=100)
+    noisy = replace(own, train=own.train.union(noise))
+    refined = own.train
+    preset = replace(SMALL, graph=None)
+    raw = fit(noisy, evidence(), preset=preset)
+    helped = fit(noisy, evidence(refined=refined), preset=preset)
+    assert helped.choices.sources[EASE] == "refined"
+    assert set(raw.choices.sources.values()) == {"raw"}
+    assert helped.value >= raw.value
+
+
+def test_without_texts_the_preset_is_what_interactions_alone_can_do() -> None:
+    plain = fit(split(), Evidence(), preset=replace(SMALL, graph=None))
+    assert set(plain.parts) == {EASE, "GF-CF", IALS}
+
+
+def test_a_newcomer_is_folded_in_by_history_and_text(found: Default, known: Evidence) -> None:
+    rows = split().train.csr()[:4]
+    texts = known.centred()
+    assert texts is not None
+    scores = found.blend.score_rows(rows, texts.users.numpy()[:4])
+    own = np.arange(4)[:, None] % 2 == np.arange(100)[None, :] % 2
+    assert scores.shape == (4, 100)
+    assert scores[own].mean() > scores[~own].mean()

@@ -1,0 +1,26 @@
+"""TF-IDF against counting by hand."""
+
+import numpy as np
+
+from services.recsys.tfidf import tf_idf
+from tests.spec import oracle_closed_forms as oracle
+
+TEXTS = ["dark space opera opera", "space war", "quiet war novel", "dark quiet", "only here", ""]
+
+
+def test_rows_are_what_counting_by_hand_gives() -> None:
+    found, expected = tf_idf(TEXTS).toarray(), oracle.tf_idf(TEXTS)
+    words = sorted({word for row in expected.values() for word in row})
+    assert words == ["dark", "quiet", "space", "war"]
+    by_hand = [[expected[n].get(word, 0.0) for word in words] for n in range(len(TEXTS))]
+    np.testing.assert_allclose(found, by_hand, atol=1e-6)
+
+
+def test_letters_of_any_script_make_words_and_case_does_not_matter() -> None:
+    found = tf_idf(["Тёмный ЛЕС", "тёмный лес", "x", "other"]).toarray()
+    np.testing.assert_allclose(found[0], found[1])
+    assert found[0].tolist() != found[3].tolist() == found[2].tolist()
+
+
+def test_texts_without_a_common_word_have_rows_of_no_width() -> None:
+    assert tf_idf(["one", "two", ""]).shape == (3, 0)
