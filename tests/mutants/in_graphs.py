@@ -57,9 +57,16 @@ MUTANTS = (
     core(
         "the gradient of some rows forgets the free vectors",
         "propagate.py",
-        "return h.index_add_(0, ctx.nodes, G + of_ego), None",
-        "return h.index_add_(0, ctx.nodes, G), None",
+        "index_add_(0, ctx.nodes, G + of_ego), None",
+        "index_add_(0, ctx.nodes, G), None",
         "propagate",
+    ),
+    core(
+        "columns read by sorting keep the entries of the rows",
+        "adjacency.py",
+        "entries=self.entries[order]",
+        "entries=self.entries",
+        "adjacency",
     ),
     core(
         "the share that should stay falls",

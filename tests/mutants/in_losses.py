@@ -78,8 +78,8 @@ MUTANTS = (
     core(
         "L_de's anchors come from G",
         LLMHNI,
-        "z_, _ = self.backbone.at(self._graphs.G_, users=users, items=items)",
-        "z_, _ = self.backbone.at(self._graphs.G, users=users, items=items)",
+        "z_, _ = self.backbone.at(self._precise(self._graphs.G_), users=users, items=items)",
+        "z_, _ = self.backbone.at(self._precise(self._graphs.G), users=users, items=items)",
         "llmhni",
     ),
     core(
@@ -106,16 +106,23 @@ MUTANTS = (
     core(
         "the switch of L_de does nothing",
         LLMHNI,
-        "if config.de and self.backbone.uses_graph:",
-        "if self.backbone.uses_graph:",
+        "if config.de:",
+        "if True:",
         "llmhni",
     ),
     core(
         "the switch of L_hal does nothing",
         LLMHNI,
-        "if config.hal and self.backbone.uses_graph:",
-        "if self.backbone.uses_graph:",
+        "if config.hal:",
+        "if True:",
         "llmhni",
+    ),
+    core(
+        "contrasts on every other batch weigh no more for it",
+        LLMHNI,
+        "config.every * config.lambda_1",
+        "config.lambda_1",
+        "llmhni::test_contrasts_on_every_other_batch_weigh_twice_and_rest_between",
     ),
     core(
         "the switch of semantic sampling does nothing",
