@@ -28,8 +28,6 @@ class Preset:
 
     ease: tuple[EaseSetting, ...] = (
         EaseSetting(words=10, vectors=10, beta=1.5, lam=130),
-        EaseSetting(words=30, vectors=10, beta=1.5, lam=130),
-        EaseSetting(words=10, vectors=30, beta=1.5, lam=130),
         EaseSetting(words=10, vectors=10, beta=1.5, lam=400),
     )
     plain: tuple[str, ...] = (made.GFCF,)

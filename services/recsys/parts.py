@@ -1,6 +1,6 @@
 """The parts of `preset="default"`: how each is made of the evidence, on G and on G'."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class Evidence:
     texts: Embeddings | None = None  # sentence vectors (U, d), (I, d); a missing one is zeros
     refined: Interactions | None = None  # G', its weights from the ratings
     hard: Interactions | None = None  # C_H: never drawn as negatives
+    more: Mapping[str, Interactions] = field(default_factory=dict)  # other readings of G', by name
 
     def centred(self) -> Embeddings | None:
         """Return the sentence vectors with each side's mean taken out."""
@@ -89,9 +90,11 @@ class Trained:
 
 
 def graphs(train: Interactions, evidence: Evidence) -> dict[str, Interactions]:
-    """Return G and, where there is one, G'."""
+    """Return G and, where there are any, G' and its other readings."""
     found = {RAW: train}
-    return found if evidence.refined is None else found | {REFINED: evidence.refined}
+    if evidence.refined is not None:
+        found[REFINED] = evidence.refined
+    return found | dict(evidence.more)
 
 
 def there(name: str, evidence: Evidence) -> bool:

@@ -4,6 +4,10 @@ A hard rule pays in full for every wrong drop; a weight pays in proportion. Rati
 further evidence beside the score that chose the pairs, and what a label is worth is learned from
 decoys that were rated, too: a rater who knows no more than the score did changes nothing.
 
+Ratings only take away. A true edge that nothing around it supports teaches little, true as it is:
+lifted to weight 1 on perfect ratings such edges cost more than the noise that the same ratings
+removed (docs/log.md), so a good word leaves the weight where doubt alone put it.
+
 All log odds here are of noise, as if half of all edges were noise: high is suspicious.
 """
 
@@ -56,11 +60,12 @@ def weighed(
 
 
 def heard(baited: Baited, log_odds: Scores, at: Ints, said: Columns) -> Scores:
-    """Return the baited graph's log odds after a judge spoke; other edges keep theirs: (E',).
+    """Return the baited graph's log odds after a judge spoke against edges of it: (E',).
 
     Fitted on the judged edges, decoys against the rest: a logistic of the log odds before, the
     judge's columns, and their squares and products. That an edge was chosen to be judged is
-    evidence, too, and is added: ln P(judged | decoy) / P(judged | other).
+    evidence, too, and is added: ln P(judged | decoy) / P(judged | other). Where the sum is lower
+    than before, and where nothing was judged, the log odds stay.
 
     Args:
         baited: the graph with decoys.
@@ -72,7 +77,8 @@ def heard(baited: Baited, log_odds: Scores, at: Ints, said: Columns) -> Scores:
     if min(int(decoys.sum()), int((~decoys).sum())) < _FEW:
         return found
     X = _expanded(np.column_stack([log_odds[at], said]))
-    found[at] = X @ logistic(X[decoys], X[~decoys]) + _reach(baited.decoys, decoys)
+    after = X @ logistic(X[decoys], X[~decoys]) + _reach(baited.decoys, decoys)
+    found[at] = np.maximum(found[at], after)
     return found
 
 

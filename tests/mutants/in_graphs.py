@@ -57,8 +57,8 @@ MUTANTS = (
     core(
         "the gradient of some rows forgets the free vectors",
         "propagate.py",
-        "index_add_(0, ctx.nodes, G + of_ego), None",
-        "index_add_(0, ctx.nodes, G), None",
+        ".index_add_(0, ctx.nodes, G + of_ego), None",
+        ".index_add_(0, ctx.nodes, G), None",
         "propagate",
     ),
     core(

@@ -78,8 +78,8 @@ MUTANTS = (
     core(
         "L_de's anchors come from G",
         LLMHNI,
-        "z_, _ = self.backbone.at(self._precise(self._graphs.G_), users=users, items=items)",
-        "z_, _ = self.backbone.at(self._precise(self._graphs.G), users=users, items=items)",
+        "self.backbone.at(self._precise(self._graphs.G_), users=users, items=items)",
+        "self.backbone.at(self._precise(self._graphs.G), users=users, items=items)",
         "llmhni",
     ),
     core(
@@ -107,14 +107,14 @@ MUTANTS = (
         "the switch of L_de does nothing",
         LLMHNI,
         "if config.de:",
-        "if True:",
+        "if config.lambda_1:",
         "llmhni",
     ),
     core(
         "the switch of L_hal does nothing",
         LLMHNI,
         "if config.hal:",
-        "if True:",
+        "if config.lambda_2:",
         "llmhni",
     ),
     core(

@@ -1,6 +1,7 @@
 """Every mutant there is; docs: CONTRIBUTING, "Planting a mutant"."""
 
 from tests.mutants import (
+    in_default,
     in_graphs,
     in_judging,
     in_losses,
@@ -16,4 +17,5 @@ MUTANTS = (
     *in_training.MUTANTS,
     *in_judging.MUTANTS,
     *in_measuring.MUTANTS,
+    *in_default.MUTANTS,
 )

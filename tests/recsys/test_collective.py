@@ -73,7 +73,7 @@ def test_a_half_step_of_ials_minimises_its_loss(f: int) -> None:
 
 def test_ials_finds_two_circles_of_taste() -> None:
     users, items = np.divmod(np.arange(400), 20)
-    kept = (users % 2 == items % 2) & (RNG.random(400) < 0.7)
+    kept = (users % 2 == items % 2) & (np.random.default_rng(5).random(400) < 0.7)
     graph = Interactions.build(users=users[kept], items=items[kept], n_users=20, n_items=20)
     scores = Ials(f=2, reg=1.0, alpha=5.0).fit(graph).score_block(np.arange(20))
     own = np.arange(20)[:, None] % 2 == np.arange(20)[None, :] % 2

@@ -7,7 +7,7 @@ import torch
 from services.recsys.data import Interactions
 from services.recsys.detect import KINDS, plant
 from services.recsys.metrics import auc
-from services.recsys.plausibility import RIDGE, logistic, plausibility
+from services.recsys.plausibility import RIDGE, _chance, logistic, plausibility
 from services.recsys.suspicion import leave_one_out
 from services.recsys.texts import directions
 from tests.recsys.planted import circles
@@ -67,3 +67,11 @@ def test_where_no_pair_is_left_to_compare_with_all_edges_are_alike() -> None:
     assert plausibility(full, vectors=None, rng=rng).tolist() == [0.0] * 4
     nobody = Interactions.build(users=[], items=[], n_users=2, n_items=2)
     assert plausibility(nobody, vectors=None, rng=rng).tolist() == []
+
+
+def test_pairs_drawn_by_chance_are_no_edges() -> None:
+    train = circles(1).train
+    keys = _chance(train, np.random.default_rng(0))
+    assert len(keys) > 300  # a third of the drawn meets an edge at most
+    assert len(np.unique(keys)) == len(keys)
+    assert not np.isin(keys, train.keys()).any()

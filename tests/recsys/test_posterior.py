@@ -57,15 +57,17 @@ def _world() -> tuple[Baited, np.ndarray]:
 def test_a_judge_who_knows_something_finds_the_noise_that_decoys_taught_them_to_find() -> None:
     baited, crossing = _world()
     rng = np.random.default_rng(2)
-    before = rng.normal(size=len(baited.graph))
+    before = 0.1 * rng.normal(size=len(baited.graph))
     said = np.where(crossing, 0.0, 2.0) + rng.integers(0, 2, len(before))
     at = np.flatnonzero(rng.random(len(before)) < 0.7)
     after = heard(baited, before, at, said[at, None])
     noise = crossing & ~baited.decoys  # no decoy: nobody told
     rest = ~crossing & ~baited.decoys
     judged = np.isin(np.arange(len(before)), at)
-    assert auc(high=after[noise & judged], low=after[rest & judged]) > 0.95
+    assert auc(high=after[noise & judged], low=after[rest & judged]) > 0.9
+    assert auc(high=before[noise], low=before[rest]) < 0.55
     assert (after[~judged] == before[~judged]).all()
+    assert (after >= before).all()  # a good word leaves an edge where it was
 
 
 def test_a_judge_who_tosses_a_coin_hardly_moves_the_order() -> None:

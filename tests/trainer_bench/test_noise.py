@@ -25,7 +25,14 @@ from services.trainer.bench.noise_rows import CLOSED, DOUBT, RAW, SOFTMAX, named
 from services.trainer.bench.planting import Kind, planted
 from tests.trainer_bench.folder import ITEMS, USERS
 
-DOUBTED = ["GF-CF", "softmax, raw", "softmax, local", "softmax, oracle", "closed forms, local"]
+DOUBTED = [
+    "GF-CF, raw",
+    "GF-CF, doubt",
+    "softmax, raw",
+    "softmax, local",
+    "softmax, oracle",
+    "closed forms, local",
+]
 
 
 class Knowing:

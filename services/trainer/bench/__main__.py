@@ -17,6 +17,7 @@ from services.trainer.bench import bookshop as shops
 from services.trainer.bench import (
     coldstart,
     default,
+    detect,
     ials,
     noise,
     peers,
@@ -100,6 +101,7 @@ main.add_command(sensitivity.command)
 main.add_command(default.command)
 main.add_command(speed.command)
 main.add_command(scale.command)
+main.add_command(detect.command)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ class Dials:
     """What shapes G' here; chosen on validation (docs/log.md)."""
 
     posterior: PosteriorConfig = field(default_factory=PosteriorConfig)
+    mild: PosteriorConfig = field(default_factory=lambda: PosteriorConfig(odds=0.2), repr=False)
     n2: int = 3  # edges per user that are asked about, the most doubtful first
     budget: int = 20_000  # of them in all
 
@@ -85,9 +86,10 @@ class Case:
             moved = heard(self.baited, moved, *labels(self.baited.graph, rated))
         return self._before + (moved - self._doubt)[self.baited.back(self.train)]
 
-    def weighed(self, rater: str) -> Interactions:
+    def weighed(self, rater: str, *, mild: bool = False) -> Interactions:
         """Return G' by doubt and this rater; a replayed file cuts by the conservative rule."""
-        soft = weighed(self.train, self.log_odds(rater), config=self.dials.posterior)
+        config = self.dials.mild if mild else self.dials.posterior
+        soft = weighed(self.train, self.log_odds(rater), config=config)
         if rater not in self.said:
             return soft
         return refine(soft, self.said[rater].pairs, config=RefineConfig()).interactions
