@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts import dev
 from scripts.install import LOCKS, Install
-from scripts.locks import IMAGES
+from scripts.locks import APART, IMAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "dev.py"
@@ -35,7 +35,7 @@ def test_an_unknown_command_lists_the_known_ones_and_installs_nothing() -> None:
 
 
 def test_every_lock_that_is_installed_exists() -> None:
-    names = {name for locks in LOCKS.values() for name in locks} | {"encoder", *IMAGES}
+    names = {name for locks in LOCKS.values() for name in locks} | {"encoder", *IMAGES, *APART}
     assert {path.stem for path in (ROOT / "requirements").glob("*.lock")} == names
 
 

@@ -62,6 +62,13 @@ MUTANTS = (
         "propagate",
     ),
     core(
+        "columns read by sorting keep the entries of the rows",
+        "adjacency.py",
+        "entries=self.entries[order]",
+        "entries=self.entries",
+        "adjacency",
+    ),
+    core(
         "the share that should stay falls",
         "augment.py",
         "coins < rho",

@@ -118,6 +118,13 @@ MUTANTS = (
         "llmhni",
     ),
     core(
+        "contrasts on every other batch weigh no more for it",
+        LLMHNI,
+        "config.every * config.lambda_1",
+        "config.lambda_1",
+        "llmhni::test_contrasts_on_every_other_batch_weigh_twice_and_rest_between",
+    ),
+    core(
         "the switch of semantic sampling does nothing",
         LLMHNI,
         "if not config.semantic or texts is None:",

@@ -76,6 +76,20 @@ MUTANTS = (
         "evaluate",
     ),
     core(
+        "in a long row a tie goes to the higher item",
+        "topk.py",
+        "order = np.lexsort((items, -scores[rows, items], rows))",
+        "order = np.lexsort((-items, -scores[rows, items], rows))",
+        "topk",
+    ),
+    core(
+        "a long row's bound misses what is no number at its end",
+        "topk.py",
+        "if np.isnan(highest).any() or np.isnan(scores[:, n_stripes * _STRIPE :]).any():",
+        "if np.isnan(highest).any():",
+        "topk",
+    ),
+    core(
         "ties go to any of the tied",
         "topk.py",
         "chosen = above | (tied & (np.cumsum(tied, axis=1, dtype=np.int32) <= room))",

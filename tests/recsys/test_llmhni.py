@@ -305,3 +305,26 @@ def test_the_papers_preset_holds_the_printed_values() -> None:
     paper = Config.paper()
     assert (paper.d, paper.B, paper.lr, paper.M, paper.K) == (64, 1024, 1e-3, 30, 10)
     assert (paper.loss, paper.pool, paper.positives, paper.rho) == ("bpr", "relu", "edges", 0.2)
+
+
+def test_contrasts_on_every_other_batch_weigh_twice_and_rest_between(device: torch.device) -> None:
+    plain, rare = (made(replace(BY_HAND, every=every), device) for every in (1, 2))
+    batch = batch_on(device)
+    once, twice = plain.loss(batch, 0).parts, rare.loss(batch, 0).parts
+    for name in ("de", "hal"):
+        assert twice[name].item() == pytest.approx(2 * once[name].item(), rel=1e-5)
+    assert set(rare.loss(batch, 0).parts) == {"rec", "reg"}
+    assert set(rare.loss(batch, 0).parts) == {"rec", "de", "hal", "reg"}
+    # an epoch begins anew, wherever the last one ended
+    assert "de" in rare.loss(batch, 1).parts
+
+
+def test_contrasts_propagated_in_bf16_are_nearly_the_same(device: torch.device) -> None:
+    exact, near = (
+        made(replace(BY_HAND, contrast_in=precision), device).loss(batch_on(device), 0).parts
+        for precision in ("float32", "bfloat16")
+    )
+    for name in ("de", "hal"):
+        assert near[name].item() == pytest.approx(exact[name].item(), rel=0.02)
+        assert near[name].item() != exact[name].item()
+    assert near["rec"].item() == exact["rec"].item()

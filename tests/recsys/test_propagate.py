@@ -81,57 +81,62 @@ NODES = torch.tensor([12, 0, 3, 9])
 
 
 @pytest.mark.parametrize("n_layers", [0, 1, 2, 3])
-def test_some_rows_are_the_layer_mean_at_these_nodes(n_layers: int) -> None:
+def test_some_rows_are_the_layer_mean_at_these_nodes(n_layers: int, device: torch.device) -> None:
     edges = random_graph(4, weighted=True)
-    graph = Adjacency.of(edges)
-    X = vectors(1, edges.n_users + edges.n_items, 3).float()
+    graph = Adjacency.of(edges).to(device)
+    X = vectors(1, edges.n_users + edges.n_items, 3).float().to(device)
     matrix = slow_graph.normalised(triples(edges), n_users=edges.n_users, n_items=edges.n_items)
     expected = np.array(slow_graph.layer_mean(matrix, X.tolist(), n_layers=n_layers))
-    entries = graph.normalise(torch.from_numpy(edges.values()))
-    z, ego = propagate_rows(graph, entries, X, NODES, n_layers=n_layers)
-    np.testing.assert_allclose(z, expected[NODES], atol=1e-6)
+    entries = graph.normalise(torch.from_numpy(edges.values()).to(device))
+    z, ego = propagate_rows(graph, entries, X, NODES.to(device), n_layers=n_layers)
+    np.testing.assert_allclose(z.cpu(), expected[NODES.numpy()], atol=1e-6)
     assert torch.equal(ego, X[NODES])
 
 
 @pytest.mark.parametrize("n_layers", [0, 1, 3])
-def test_the_gradient_of_some_rows_agrees_with_finite_differences(n_layers: int) -> None:
+def test_the_gradient_of_some_rows_agrees_with_finite_differences(
+    n_layers: int, device: torch.device
+) -> None:
     edges = random_graph(5)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.ones(len(edges), dtype=torch.float64))
-    X = vectors(2, edges.n_users + edges.n_items, 2).requires_grad_()
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.ones(len(edges), dtype=torch.float64, device=device))
+    X = vectors(2, edges.n_users + edges.n_items, 2).to(device).requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda x: propagate_rows(graph, entries, x, NODES, n_layers=n_layers), (X,)
+        lambda x: propagate_rows(graph, entries, x, NODES.to(device), n_layers=n_layers), (X,)
     )
 
 
 @pytest.mark.parametrize("forward", ["computed", "known"])
-def test_a_loss_on_some_rows_has_the_gradient_that_autograd_finds_through_all(forward: str) -> None:
+def test_a_loss_on_some_rows_has_the_gradient_that_autograd_finds_through_all(
+    forward: str, device: torch.device
+) -> None:
     edges = random_graph(6, weighted=True)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.from_numpy(edges.values()))
-    X = vectors(3, edges.n_users + edges.n_items, 4).float().requires_grad_()
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.from_numpy(edges.values()).to(device))
+    X = vectors(3, edges.n_users + edges.n_items, 4).float().to(device).requires_grad_()
     h, layers = X, [X]
     for _ in range(3):
         h = multiply(graph, entries, h)
         layers.append(h)
     whole = torch.stack(layers).mean(0)
-    pull = vectors(4, len(NODES), 4).float()
+    pull = vectors(4, len(NODES), 4).float().to(device)
     (plain,) = torch.autograd.grad((whole[NODES] * pull).sum() + X[NODES].square().sum(), X)
     rows = whole.detach()[NODES] if forward == "known" else None
-    z, ego = propagate_rows(graph, entries, X, NODES, n_layers=3, known=rows)
+    z, ego = propagate_rows(graph, entries, X, NODES.to(device), n_layers=3, known=rows)
     (own,) = torch.autograd.grad((z * pull).sum() + ego.square().sum(), X)
     torch.testing.assert_close(own, plain, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("backbone", [LightGCN, MF])
 def test_rows_of_a_backbone_are_its_embeddings_and_free_vectors(
-    backbone: type[LightGCN] | type[MF],
+    backbone: type[LightGCN] | type[MF], device: torch.device
 ) -> None:
     edges = random_graph(4)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.ones(len(edges)))
-    model = backbone(graph, vectors(1, graph.n_nodes, 3).float(), n_layers=2)
-    users, items = torch.tensor([5, 0]), torch.tensor([8, 2, 3])
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.ones(len(edges), device=device))
+    model = backbone(graph, vectors(1, graph.n_nodes, 3).float().to(device), n_layers=2)
+    users = torch.tensor([5, 0], device=device)
+    items = torch.tensor([8, 2, 3], device=device)
     z, X = model.at(entries, users=users, items=items)
     whole, ego = model.embeddings(entries), model.ego()
     torch.testing.assert_close(z.users, whole.users[users])
@@ -141,15 +146,17 @@ def test_rows_of_a_backbone_are_its_embeddings_and_free_vectors(
 
 
 @pytest.mark.parametrize("n_layers", [1, 3])
-def test_products_in_bf16_give_nearly_the_same_rows_and_gradient(n_layers: int) -> None:
+def test_products_in_bf16_give_nearly_the_same_rows_and_gradient(
+    n_layers: int, device: torch.device
+) -> None:
     edges = random_graph(6, weighted=True)
-    graph = Adjacency.of(edges)
-    entries = graph.normalise(torch.from_numpy(edges.values()))
-    X = vectors(3, graph.n_nodes, 4).float().requires_grad_()
-    pull = vectors(4, len(NODES), 4).float()
+    graph = Adjacency.of(edges).to(device)
+    entries = graph.normalise(torch.from_numpy(edges.values()).to(device))
+    X = vectors(3, graph.n_nodes, 4).float().to(device).requires_grad_()
+    pull = vectors(4, len(NODES), 4).float().to(device)
     found = []
     for weights in (entries, entries.bfloat16()):
-        z, _ = propagate_rows(graph, weights, X, NODES, n_layers=n_layers)
+        z, _ = propagate_rows(graph, weights, X, NODES.to(device), n_layers=n_layers)
         found.append((z, *torch.autograd.grad((z * pull).sum(), X)))
     for exact, near in zip(*found, strict=True):
         assert near.dtype == torch.float32

@@ -13,14 +13,14 @@ from click.testing import CliRunner, Result
 from services.recsys.candidates import Candidates
 from services.recsys.data import Embeddings
 from services.recsys.verdicts import HIGH, LABELS, LOW
-from services.trainer.bench import noise, noise_report, published
+from services.trainer.bench import noise, noise_losses, published
 from services.trainer.bench.__main__ import main
 from services.trainer.bench.answers import Profiles
 from services.trainer.bench.arms import Views
 from services.trainer.bench.corpus import Corpus
+from services.trainer.bench.noise_losses import Found
+from services.trainer.bench.noise_losses import Result as Figures
 from services.trainer.bench.noise_raters import drawn, rates
-from services.trainer.bench.noise_report import Found
-from services.trainer.bench.noise_report import Result as Figures
 from services.trainer.bench.noise_rows import CLOSED, DOUBT, RAW, SOFTMAX, named
 from services.trainer.bench.planting import Kind, planted
 from tests.trainer_bench.folder import ITEMS, USERS
@@ -155,13 +155,13 @@ def test_losses_are_relative_to_the_rows_own_clean_figure_with_an_interval_over_
         _found(0.2, 0, {raw: 0.18, ours: 0.098}),
         _found(0.2, 1, {raw: 0.16, ours: 0.096}),
     ]
-    at = noise_report.loss(found, ours, 0.2)
+    at = noise_losses.loss(found, ours, 0.2)
     assert at is not None
     # losses 2 % and 4 %: t of one degree of freedom is 12.706, deviation .01 * sqrt(2)
     assert (at.mean, at.recall, at.count) == (pytest.approx(0.03), pytest.approx(0.097), 2)
     assert at.high == pytest.approx(0.03 + 12.706 * 0.01, abs=1e-5)
-    assert noise_report.loss(found, ours, 0.1) is None
-    lines = noise_report.claims(found)
+    assert noise_losses.loss(found, ours, 0.1) is None
+    lines = noise_losses.claims(found)
     assert len(lines) == 1
     assert lines[0].startswith(f"- MET: {ours}: loses 3.0%")  # raw loses 15 %
 
@@ -170,5 +170,5 @@ def test_the_price_of_ratings_is_told_by_the_interval_over_users() -> None:
     doubt, local = named(CLOSED, DOUBT), named(CLOSED, "local")
     for gain, word in ((0.002, "MET"), (-0.002, "MISSED")):
         found = [_found(0.2, seed, {doubt: 0.1, local: 0.1 + gain}) for seed in (0, 1)]
-        lines = noise_report.claims(found)
+        lines = noise_losses.claims(found)
         assert [line for line in lines if f"- {word}: {CLOSED}: ratings local add" in line]

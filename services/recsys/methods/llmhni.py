@@ -213,7 +213,7 @@ class LLMHNI(Method):
 
     def _precise(self, entries: Tensor) -> Tensor:
         """Entries in the precision of the contrasts' products."""
-        return entries.to(getattr(torch, self.config.contrast_in))
+        return entries.bfloat16() if self.config.contrast_in == "bfloat16" else entries
 
     def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Distinct users and items of L_hal."""

@@ -16,8 +16,8 @@ from services.trainer.bench.corpus import Corpus
 from services.trainer.bench.denoiser_rows import Texts
 from services.trainer.bench.listener import Listener
 from services.trainer.bench.noise_case import Case
+from services.trainer.bench.noise_losses import Found, Result
 from services.trainer.bench.noise_raters import rates
-from services.trainer.bench.noise_report import Found, Result
 from services.trainer.bench.noise_rows import EPOCHS, rows
 from services.trainer.bench.peers import tell
 from services.trainer.bench.planting import Kind, planted

@@ -1,59 +1,17 @@
 """The noise bench on paper: what is left of each model's own clean Recall@20."""
 
 import csv
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
-import numpy as np
-from scipy.special import stdtrit
-
-from services.recsys.evaluate import paired_bootstrap
-from services.recsys.metrics import Floats
 from services.trainer.bench import table_files
-from services.trainer.bench.noise_case import LOCAL
-from services.trainer.bench.noise_rows import CLOSED, DEFAULT, DOUBT, RAW, SOFTMAX, named
+from services.trainer.bench.noise_losses import Figures, Found, claims, loss, recalls, told
 
 NAME = "noise"
-DECIDES = "recall@20"
-WORST = 0.2
-MOST = 0.02
-"""The default may lose so much of its own clean Recall@20 at 20 % noise."""
-RESAMPLES, BOOTSTRAP_SEED = 1_000, 2511
 TOLD = ("best_epoch", "epochs", "dropped", "added", "weight_true", "weight_fake")
-Figures = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Result:
-    """A row on one planted graph."""
-
-    figures: Figures
-    users: Floats  # each test user's Recall@20
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """What was computed on one planted graph."""
-
-    share: float
-    seed: int
-    results: Mapping[str, Result]
-    names: Sequence[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Loss:
-    """1 - R@20 / own clean R@20 over the plantings, with the t interval of their mean."""
-
-    mean: float
-    low: float | None  # None with a single planting
-    high: float | None
-    recall: float
-    count: int
 
 
 def write(found: Sequence[Found], out: Path) -> str:
@@ -71,101 +29,12 @@ def write(found: Sequence[Found], out: Path) -> str:
     return text
 
 
-def loss(found: Sequence[Found], name: str, share: float) -> Loss | None:
-    """Return what a row loses; None where it or its clean twin was not computed."""
-    clean = _recalls(found, name, 0.0)
-    there = _recalls(found, name, share)
-    if not clean or not there:
-        return None
-    lost = [1 - value / clean[0] for value in there]
-    mean, count = fmean(lost), len(lost)
-    half = None
-    if count > 1:
-        half = float(stdtrit(count - 1, 0.975)) * float(np.std(lost, ddof=1)) / count**0.5
-    return Loss(
-        mean=mean,
-        low=None if half is None else mean - half,
-        high=None if half is None else mean + half,
-        recall=fmean(there),
-        count=count,
-    )
-
-
-def claims(found: Sequence[Found]) -> list[str]:
-    """Return MET or MISSED where both sides of a claim were computed."""
-    names = list(dict.fromkeys(name for one in found for name in one.results))
-    return [
-        *(line for name in names if name.startswith(DEFAULT) for line in _keeps(found, name)),
-        *(
-            line
-            for name in names
-            if name.startswith(f"{SOFTMAX}, ")
-            for line in _halves(found, name)
-        ),
-        *(line for base in (CLOSED, DEFAULT) for line in _price(found, base)),
-    ]
-
-
-def _keeps(found: Sequence[Found], name: str) -> list[str]:
-    at = loss(found, name, WORST)
-    if at is None:
-        return []
-    words = f"{name}: loses {told(at)} of its own clean R@20 at 20 % noise (at most 2 %)"
-    return [_claim(words, met=at.mean <= MOST)]
-
-
-def _halves(found: Sequence[Found], name: str) -> list[str]:
-    ours, raw = loss(found, name, WORST), loss(found, named(SOFTMAX, RAW), WORST)
-    if ours is None or raw is None or name == named(SOFTMAX, RAW):
-        return []
-    words = f"{name}: loses {told(ours)} where it loses {told(raw)} without refinement (half)"
-    return [_claim(words, met=ours.mean <= raw.mean / 2)]
-
-
-def _price(found: Sequence[Found], base: str) -> list[str]:
-    """Return what each rater adds to the default with doubt alone, at 0 and at 20 %."""
-    lines = []
-    raters = [
-        name.removeprefix(f"{base}, ")
-        for one in found
-        for name in one.results
-        if name.startswith(f"{base}, ")
-    ]
-    for share in (0.0, WORST):
-        for rater in dict.fromkeys(raters):
-            if rater in {RAW, DOUBT} or (base == DEFAULT and rater.startswith("closed forms")):
-                continue
-            pairs = [
-                (one.results[named(base, rater)].users, one.results[named(base, DOUBT)].users)
-                for one in found
-                if one.share == share
-                and named(base, rater) in one.results
-                and named(base, DOUBT) in one.results
-            ]
-            if pairs:
-                ours, theirs = (np.mean(side, axis=0) for side in zip(*pairs, strict=True))
-                at = paired_bootstrap(ours, theirs, seed=BOOTSTRAP_SEED, n=RESAMPLES)
-                gap = f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}]"
-                words = (
-                    f"{base}: ratings {rater} add {gap} R@20 to doubt alone at {share:.0%} noise"
-                )
-                lines.append(_claim(words, met=at.low > 0) if rater == LOCAL else f"- {words}")
-    return lines
-
-
-def told(at: Loss) -> str:
-    """Return a loss in per cent, with its interval over plantings."""
-    if at.low is None or at.high is None:
-        return f"{at.mean:.1%} (one planting)"
-    return f"{at.mean:.1%} [{at.low:.1%}, {at.high:.1%}]"
-
-
 def _losses(found: Sequence[Found], names: Sequence[str], shares: Sequence[float]) -> list[str]:
     noisy = [share for share in shares if share]
     head = ["model", "clean R@20", *(f"{share:.0%}: R@20, loss" for share in noisy), "plantings"]
     lines = []
     for name in names:
-        clean = _recalls(found, name, 0.0)
+        clean = recalls(found, name, 0.0)
         at = [loss(found, name, share) for share in noisy]
         most = max((one.count for one in at if one is not None), default=0)
         cells = [
@@ -198,14 +67,6 @@ def _mean(some: Sequence[Figures], figure: str) -> str:
     return f"{fmean(values):.4g}" if values else ""
 
 
-def _recalls(found: Sequence[Found], name: str, share: float) -> list[float]:
-    return [
-        float(one.results[name].figures[DECIDES])
-        for one in found
-        if one.share == share and name in one.results
-    ]
-
-
 def _csv(path: Path, found: Sequence[Found]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -227,13 +88,9 @@ def _draw(
     """Draw Recall@20 over the share of fakes, the mean over plantings."""
     axes = figure.subplots()
     for name in names:
-        points = [(share, fmean(at)) for share in shares if (at := _recalls(found, name, share))]
+        points = [(share, fmean(at)) for share in shares if (at := recalls(found, name, share))]
         if points:
             axes.plot(*zip(*points, strict=True), marker="o", label=name)
     axes.set_xlabel("fakes planted per true edge of train")
     axes.set_ylabel("Recall@20")
     axes.legend(fontsize="x-small", ncols=2)
-
-
-def _claim(words: str, *, met: bool) -> str:
-    return f"- {'MET' if met else 'MISSED'}: {words}"

@@ -13,9 +13,18 @@ from services.recsys.parts import Evidence
 from services.recsys.refine import Refinement
 from services.recsys.registry import BACKBONES
 from services.trainer.bench import denoiser_rows, peers, raw_rows, trained
+from services.trainer.bench.asking import TEMPLATES
 from services.trainer.bench.corpus import fingerprint
 from services.trainer.bench.denoiser_rows import CPU, PATIENCE, Texts
-from services.trainer.bench.noise_case import DECOYS, NONE, RATERS, Case, flagged
+from services.trainer.bench.noise_case import (
+    DECOYS,
+    LOCAL,
+    NONE,
+    PLACEBO,
+    RATERS,
+    Case,
+    flagged,
+)
 from services.trainer.bench.peers import Trial
 from services.trainer.bench.rows import Figures, Made, Row, Work, peer_rows
 
@@ -192,11 +201,13 @@ def _row(
     *,
     resumes: bool = False,
 ) -> Row:
-    known = {
+    known: dict[str, object] = {
         "texts": fingerprint(case.texts.users.numpy(), case.texts.items.numpy()),
         "given": case.given,
         "dials": repr(case.dials),
         "decoys": repr(DECOYS),
         "ratings": case.said[str(plan["of"])].sha256 if plan["of"] in case.said else None,
     }
+    if plan["of"] in {LOCAL, PLACEBO}:
+        known["prompts"] = {view: template.sha256 for view, template in TEMPLATES.items()}
     return Row(name=name, plan=cast("Figures", {**plan, **known}), make=make, resumes=resumes)
