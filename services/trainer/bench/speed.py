@@ -40,7 +40,7 @@ from services.trainer.bench.peers import tell
 @click.option("--steps", type=click.IntRange(min=2), default=50, show_default=True)
 @click.option("--cycles", type=click.IntRange(min=1), default=5, show_default=True, help="LLMHNI's")
 @click.option("--recbole/--no-recbole", default=True, show_default=True, help="the peer")
-@click.option("--quality/--no-quality", default=False, show_default=True, help="some 25 minutes")
+@click.option("--quality/--no-quality", default=False, show_default=True, help="half an hour")
 def command(
     data: Path, out: Path, *, steps: int, cycles: int, recbole: bool, quality: bool
 ) -> None:
