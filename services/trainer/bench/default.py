@@ -126,7 +126,7 @@ def _text_free(ours: Floats, users: dict[str, Floats], few: Bools) -> list[str]:
         return []
     best = max(found, key=lambda name: float(found[name].mean()))
     at = gap(ours, found[best], other=best)
-    words = f"never below the best text-free peer minus {TIE}: {_told(at)}"
+    words = f"never below the best of {len(found)} text-free peers minus {TIE}: {_told(at)}"
     said = [claim(words, met=at.interval.difference >= -TIE)]
     if few.any():
         share = float(ours[few].mean() / max(float(found[best][few].mean()), 1e-12))
