@@ -39,7 +39,7 @@ def by_signal(planted: Sequence[Planted]) -> list[Section]:
         "precision",
         *(f"{m} n2={n}" for n in LOWEST for m in ("recall", "precision")),
     ]
-    head = ["signal", "AUC", "precision = recall at |fake|"]
+    head = ["signal", "AUC", "precision = recall at the budget"]
     head += [f"lowest {n} a user: recall / precision" for n in LOWEST]
     sections = []
     for kind in KINDS:
