@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from services.shared.celery import close_sender
 from services.shared.db.repos import jobs, stages
 from services.shared.db.session import engine, unit_of_work
 from services.shared.db.tables import Dataset, Project, Run
@@ -30,6 +31,7 @@ def connected(
     yield database
     for setting in ("database_url", "ingest_database_url", "owner_database_url"):
         engine(setting).dispose()
+    close_sender()
     engine.cache_clear()
     settings.cache_clear()
 
