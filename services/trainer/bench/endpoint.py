@@ -37,8 +37,12 @@ def serving(log: Path) -> Iterator[httpx.AsyncClient]:
     try:
         base = f"http://127.0.0.1:{port}"
         _wait(base, child, log)
+        # no connection is kept: it would outlive the loop of the asyncio.run that opened it
         yield httpx.AsyncClient(
-            base_url=base, headers={"Authorization": f"Bearer {key}"}, timeout=120.0
+            base_url=base,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=120.0,
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=0),
         )
     finally:
         child.terminate()
