@@ -9,9 +9,9 @@ order; edge weights are not used.
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import svds
 
 from services.recsys.data import Floats, Interactions, Ints
+from services.recsys.spectrum import leading
 from services.recsys.suspicion import Scores, support
 
 Columns = npt.NDArray[np.float64]
@@ -104,13 +104,9 @@ def _singular(train: Interactions) -> tuple[Floats, Floats]:
 
 def _leading(R: csr_matrix) -> tuple[Floats, Floats, Floats]:
     """Return the leading singular triplets, RANK at most."""
-    small = min(R.shape)
-    if small <= SMALL and R.shape[0] * R.shape[1] <= DENSE:
-        # where the rank may be exhausted, ARPACK goes on by chance
-        left, values, right = np.linalg.svd(R.toarray().astype(np.float32), full_matrices=False)
-    else:
-        start = np.ones(small, dtype=np.float32)  # a fixed start: the same V every time
-        left, values, right = svds(R, k=min(RANK, small - 1), v0=start)
+    if min(R.shape) > SMALL or R.shape[0] * R.shape[1] > DENSE:
+        return leading(R, RANK)
+    left, values, right = np.linalg.svd(R.toarray().astype(np.float32), full_matrices=False)
     return _f32(left[:, :RANK]), _f32(values[:RANK]), _f32(right[:RANK])
 
 
