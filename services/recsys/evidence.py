@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
-from services.recsys.data import Floats, Interactions, Ints
+from services.recsys.data import Bools, Floats, Interactions, Ints
 from services.recsys.spectrum import leading
 from services.recsys.suspicion import Scores, support
 
@@ -80,7 +80,8 @@ def likeness(train: Interactions, vectors: Floats, *, users: Ints, items: Ints) 
     sums, degrees = ones @ vectors, train.user_degrees()  # (U, d)
     share = np.where(degrees > 1, 1.0 / np.maximum(degrees - 1, 1), 0.0).astype(np.float32)
     readers = ones.T @ (sums * share[:, None]) - vectors * (ones.T @ share)[:, None]  # (I, d)
-    texted = vectors.any(axis=1)  # a text that is missing is zeros: sums of such are rounding
+    # a text that is missing is zeros, and what is left of a sum of such is rounding
+    texted: Bools = np.abs(vectors).max(axis=1, initial=0) > 0
     known = ones @ texted.astype(np.float64)
     # readers of i who have something else to be known by
     others = np.where(texted, ones.T @ (known > 1), ones.T @ (known > 0))
