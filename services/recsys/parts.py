@@ -36,6 +36,11 @@ class Evidence:
     hard: Interactions | None = None  # C_H: never drawn as negatives
     more: Mapping[str, Interactions] = field(default_factory=dict)  # other readings of G', by name
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where another reading bears the name of G or of G'."""
+        for name in {RAW, REFINED} & self.more.keys():
+            raise ValueError(f"a reading of G' cannot be named {name}")
+
     def centred(self) -> Embeddings | None:
         """Return the sentence vectors with each side's mean taken out."""
         return None if self.texts is None else centred(self.texts)
@@ -104,7 +109,10 @@ def there(name: str, evidence: Evidence) -> bool:
 
 
 def closed(name: str, setting: Setting, evidence: Evidence, *, seed: int = 0) -> ClosedForm:
-    """Return a closed form or iALS, not yet fitted."""
+    """Return a closed form or iALS, not yet fitted.
+
+    Raises ValueError for a part of texts that are missing, and for a name that no part has.
+    """
     texts = evidence.centred()
     if isinstance(setting, IalsSetting):
         return Ials(**asdict(setting), seed=Seeds(seed).integer(IALS))
@@ -114,7 +122,9 @@ def closed(name: str, setting: Setting, evidence: Evidence, *, seed: int = 0) ->
         return TextKernel(evidence.words)
     if name == VECTORS and texts is not None:
         return TextKernel(texts.items.numpy())
-    return GfCf()
+    if name == GFCF:
+        return GfCf()
+    raise ValueError(f"{name} has no text to be made of, or is no part")
 
 
 def _ease(

@@ -18,6 +18,7 @@ from services.recsys.parts import (
     Evidence,
     GraphRecipe,
     IalsSetting,
+    closed,
 )
 from tests.recsys.planted import circles
 
@@ -109,6 +110,18 @@ def test_every_part_is_fitted_on_the_refined_graph_where_validation_prefers_it()
 def test_without_texts_the_preset_is_what_interactions_alone_can_do() -> None:
     plain = fit(split(), Evidence(), preset=replace(SMALL, graph=None))
     assert set(plain.parts) == {EASE, "GF-CF", IALS}
+
+
+@pytest.mark.parametrize("name", ["words", "vectors", "GFCF"])
+def test_a_part_without_its_text_is_refused_and_made_of_nothing_else(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} has no text to be made of, or is no part"):
+        closed(name, None, Evidence())
+
+
+@pytest.mark.parametrize("name", ["raw", "refined"])
+def test_another_reading_cannot_take_the_name_of_a_graph(name: str) -> None:
+    with pytest.raises(ValueError, match=f"cannot be named {name}"):
+        Evidence(more={name: LIKED})
 
 
 def test_a_newcomer_is_folded_in_by_history_and_text(found: Default, known: Evidence) -> None:
