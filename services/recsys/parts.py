@@ -16,7 +16,7 @@ from services.recsys.loop import fit as train
 from services.recsys.methods import llmhni
 from services.recsys.registry import BACKBONES
 from services.recsys.seeds import Seeds
-from services.recsys.texts import centred
+from services.recsys.texts import centred, mean
 
 EASE, GFCF, WORDS, VECTORS = "collective EASE", "GF-CF", "words", "vectors"
 IALS, GRAPH = "iALS", "LLMHNI"
@@ -117,7 +117,7 @@ def closed(name: str, setting: Setting, evidence: Evidence, *, seed: int = 0) ->
     if isinstance(setting, IalsSetting):
         return Ials(**asdict(setting), seed=Seeds(seed).integer(IALS))
     if isinstance(setting, EaseSetting):
-        return _ease(setting, evidence.words, texts)
+        return _ease(setting, evidence)
     if name == WORDS and evidence.words is not None:
         return TextKernel(evidence.words)
     if name == VECTORS and texts is not None:
@@ -127,16 +127,20 @@ def closed(name: str, setting: Setting, evidence: Evidence, *, seed: int = 0) ->
     raise ValueError(f"{name} has no text to be made of, or is no part")
 
 
-def _ease(
-    setting: EaseSetting, words: csr_matrix | None, texts: Embeddings | None
-) -> CollectiveEase:
+def _ease(setting: EaseSetting, evidence: Evidence) -> CollectiveEase:
     """Return collective EASE with what texts there are."""
+    words, texts = evidence.words, evidence.centred()
     sides = [] if words is None else [Side(words, setting.words)]
-    if texts is None:
+    if texts is None or evidence.texts is None:
         return CollectiveEase(sides, lam=setting.lam)
     sides.append(Side(texts.items.numpy(), setting.vectors))
-    people = texts.users.numpy()
-    return CollectiveEase(sides, lam=setting.lam, users=people, beta=setting.beta)
+    return CollectiveEase(
+        sides,
+        lam=setting.lam,
+        users=texts.users.numpy(),
+        beta=setting.beta,
+        mean=mean(evidence.texts.users).numpy(),
+    )
 
 
 def graph_model(
