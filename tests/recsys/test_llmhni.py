@@ -357,3 +357,9 @@ def test_contrasts_propagated_in_bf16_are_nearly_the_same(device: torch.device) 
         assert near[name].item() == pytest.approx(exact[name].item(), rel=0.02)
         assert near[name].item() != exact[name].item()
     assert near["rec"].item() == exact["rec"].item()
+
+
+@pytest.mark.parametrize("backbone", ["ngcf", "mf"])
+def test_contrasts_in_bf16_are_lightgcns_alone(backbone: str, device: torch.device) -> None:
+    with pytest.raises(ValueError, match="for LightGCN alone"):
+        made(replace(BY_HAND, contrast_in="bfloat16"), device, backbone=backbone)

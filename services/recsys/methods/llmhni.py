@@ -13,6 +13,7 @@ from torch import Tensor
 from services.recsys.adjacency import Adjacency, edge_weights
 from services.recsys.augment import drop_edges
 from services.recsys.backbones import Backbone, Start, starting_vectors
+from services.recsys.backbones.lightgcn import LightGCN
 from services.recsys.data import Batch, Embeddings, Interactions, Signals
 from services.recsys.losses import infonce, weighted_mean
 from services.recsys.objective import Loss, Method
@@ -92,7 +93,8 @@ class LLMHNI(Method):
     """A backbone trained on G and G' together.
 
     Parts of the signals may be missing: with no G', G' = G; with no texts, negatives are
-    uniform. A backbone without a graph (MF) has no L_de and no L_hal.
+    uniform. A backbone without a graph (MF) has no L_de and no L_hal. ValueError for contrasts in
+    bfloat16 of another backbone than LightGCN.
     """
 
     def __init__(
@@ -106,6 +108,8 @@ class LLMHNI(Method):
         device: torch.device,
     ) -> None:
         super().__init__()
+        if config.contrast_in == "bfloat16" and backbone is not LightGCN:
+            raise ValueError("contrast_in='bfloat16' is for LightGCN alone")
         self.config, self.device = config, device
         refined = train if signals.refined is None else signals.refined
         self.pairs = refined if config.positives == "refined" else train
