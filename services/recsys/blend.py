@@ -75,7 +75,7 @@ class Blend:
     def score_rows(self, rows: csr_matrix, texts: Floats | None = None) -> Floats:
         """Score all items for any histories, with their people's text vectors if there are any.
 
-        (b, I), (b, q) -> (b, I).
+        (b, I), (b, q) -> (b, I). The vectors are as the encoder gives them, not centred.
         """
         return self._sum([_of_rows(part.model, rows, texts) for part in self._asked()])
 

@@ -134,7 +134,8 @@ def refit(
 ) -> Blend:
     """Train what was chosen on other edges, such as train and val together; nothing is judged.
 
-    What has no seed is left in `solved` and taken from there.
+    The evidence must be made anew for those edges: G' and its other readings, and texts of users
+    that were composed of their items. What has no seed is left in `solved` and taken from there.
     """
     preset, solved = preset or Preset(), {} if solved is None else solved
     parts = []

@@ -9,9 +9,9 @@ order; edge weights are not used.
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
-from scipy.sparse.linalg import svds
 
-from services.recsys.data import Floats, Interactions, Ints
+from services.recsys.data import Bools, Floats, Interactions, Ints
+from services.recsys.spectrum import leading
 from services.recsys.suspicion import Scores, support
 
 Columns = npt.NDArray[np.float64]
@@ -74,21 +74,25 @@ def likeness(train: Interactions, vectors: Floats, *, users: Ints, items: Ints) 
 
     With h = sum of x_j over u's other items, the columns are cos(h, x_i) and cos(h, w), where w
     is the mean over i's other users v of the mean x_j of v's items without i. 0 where nothing is
-    left to compare.
+    left to compare, be it that there are no others or that they have no text.
     """
     ones = Interactions(train.users, train.items, train.n_users, train.n_items).csr()
     sums, degrees = ones @ vectors, train.user_degrees()  # (U, d)
     share = np.where(degrees > 1, 1.0 / np.maximum(degrees - 1, 1), 0.0).astype(np.float32)
     readers = ones.T @ (sums * share[:, None]) - vectors * (ones.T @ share)[:, None]  # (I, d)
-    others = ones.T @ (degrees > 1)  # readers of i who have something else
+    # a text that is missing is zeros, and what is left of a sum of such is rounding
+    texted: Bools = np.abs(vectors).max(axis=1, initial=0) > 0
+    known = ones @ texted.astype(np.float64)
+    # readers of i who have something else to be known by
+    others = np.where(texted, ones.T @ (known > 1), ones.T @ (known > 0))
     mine = train.contains(users=users, items=items)
     found = np.zeros((len(users), 2))
     for some in np.split(np.arange(len(users)), range(PAIRS, len(users), PAIRS)):
         u, i, own = users[some], items[some], mine[some]
         h = sums[u] - own[:, None] * vectors[i]
         w = readers[i] - (own * share[u])[:, None] * h
-        read = degrees[u] > own
-        both = read & (others[i] > own * (degrees[u] > 1))
+        read = known[u] > own * texted[i]
+        both = read & (others[i] > own * read)
         found[some] = np.stack([_cosines(h, vectors[i]) * read, _cosines(h, w) * both], axis=1)
     return found
 
@@ -104,13 +108,9 @@ def _singular(train: Interactions) -> tuple[Floats, Floats]:
 
 def _leading(R: csr_matrix) -> tuple[Floats, Floats, Floats]:
     """Return the leading singular triplets, RANK at most."""
-    small = min(R.shape)
-    if small <= SMALL and R.shape[0] * R.shape[1] <= DENSE:
-        # where the rank may be exhausted, ARPACK goes on by chance
-        left, values, right = np.linalg.svd(R.toarray().astype(np.float32), full_matrices=False)
-    else:
-        start = np.ones(small, dtype=np.float32)  # a fixed start: the same V every time
-        left, values, right = svds(R, k=min(RANK, small - 1), v0=start)
+    if min(R.shape) > SMALL or R.shape[0] * R.shape[1] > DENSE:
+        return leading(R, RANK)
+    left, values, right = np.linalg.svd(R.toarray().astype(np.float32), full_matrices=False)
     return _f32(left[:, :RANK]), _f32(values[:RANK]), _f32(right[:RANK])
 
 

@@ -118,7 +118,7 @@ def _train(
     for at, batch in batches:
         if should_stop():
             return None
-        whole = len(batch.users)
+        whole, method.step = len(batch.users), steps
         loss, fitted = gradient(method, optimizer, batch, epoch, rows=memory.rows or whole)
         memory.rows = fitted if fitted < whole else memory.rows
         optimizer.step()

@@ -59,7 +59,9 @@ def infonce(
     own = (a.index_select(0, rows) * p.index_select(0, columns)).sum(1) / tau
     gap = _log_sum_exp(a, p, tau, counts).index_select(0, rows) - own
     twins = counts.index_select(0, columns) - 1
-    return gap + torch.log1p(-twins * (-gap).exp())
+    # own is at most a share 1 / (twins + 1) of the sum: beyond is rounding, and a loss below 0 too
+    others = (twins * (-gap).exp()).clamp(max=twins / (twins + 1))
+    return (gap + torch.log1p(-others)).clamp_min(0)
 
 
 def _log_sum_exp(a: Tensor, p: Tensor, tau: float, counts: Tensor) -> Tensor:

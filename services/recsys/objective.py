@@ -26,6 +26,7 @@ class Method(nn.Module, ABC):
 
     pairs: Interactions  # what an epoch goes through once; weights scale each pair's loss
     device: torch.device
+    step: int = 0  # the loop's: which batch of the epoch, however often `loss` is called for it
 
     @abstractmethod
     def loss(self, batch: Batch, epoch: int) -> Loss:

@@ -16,7 +16,7 @@ from services.recsys.loop import fit as train
 from services.recsys.methods import llmhni
 from services.recsys.registry import BACKBONES
 from services.recsys.seeds import Seeds
-from services.recsys.texts import centred
+from services.recsys.texts import centred, mean
 
 EASE, GFCF, WORDS, VECTORS = "collective EASE", "GF-CF", "words", "vectors"
 IALS, GRAPH = "iALS", "LLMHNI"
@@ -35,6 +35,11 @@ class Evidence:
     refined: Interactions | None = None  # G', its weights from the ratings
     hard: Interactions | None = None  # C_H: never drawn as negatives
     more: Mapping[str, Interactions] = field(default_factory=dict)  # other readings of G', by name
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where another reading bears the name of G or of G'."""
+        for name in {RAW, REFINED} & self.more.keys():
+            raise ValueError(f"a reading of G' cannot be named {name}")
 
     def centred(self) -> Embeddings | None:
         """Return the sentence vectors with each side's mean taken out."""
@@ -104,29 +109,38 @@ def there(name: str, evidence: Evidence) -> bool:
 
 
 def closed(name: str, setting: Setting, evidence: Evidence, *, seed: int = 0) -> ClosedForm:
-    """Return a closed form or iALS, not yet fitted."""
+    """Return a closed form or iALS, not yet fitted.
+
+    Raises ValueError for a part of texts that are missing, and for a name that no part has.
+    """
     texts = evidence.centred()
     if isinstance(setting, IalsSetting):
         return Ials(**asdict(setting), seed=Seeds(seed).integer(IALS))
     if isinstance(setting, EaseSetting):
-        return _ease(setting, evidence.words, texts)
+        return _ease(setting, evidence)
     if name == WORDS and evidence.words is not None:
         return TextKernel(evidence.words)
     if name == VECTORS and texts is not None:
         return TextKernel(texts.items.numpy())
-    return GfCf()
+    if name == GFCF:
+        return GfCf()
+    raise ValueError(f"{name} has no text to be made of, or is no part")
 
 
-def _ease(
-    setting: EaseSetting, words: csr_matrix | None, texts: Embeddings | None
-) -> CollectiveEase:
+def _ease(setting: EaseSetting, evidence: Evidence) -> CollectiveEase:
     """Return collective EASE with what texts there are."""
+    words, texts = evidence.words, evidence.centred()
     sides = [] if words is None else [Side(words, setting.words)]
-    if texts is None:
+    if texts is None or evidence.texts is None:
         return CollectiveEase(sides, lam=setting.lam)
     sides.append(Side(texts.items.numpy(), setting.vectors))
-    people = texts.users.numpy()
-    return CollectiveEase(sides, lam=setting.lam, users=people, beta=setting.beta)
+    return CollectiveEase(
+        sides,
+        lam=setting.lam,
+        users=texts.users.numpy(),
+        beta=setting.beta,
+        mean=mean(evidence.texts.users).numpy(),
+    )
 
 
 def graph_model(

@@ -26,7 +26,10 @@ def known(side: Tensor) -> Tensor:
     return (side != 0).any(dim=1, keepdim=True)
 
 
+def mean(side: Tensor) -> Tensor:
+    """What `centred` takes out of a side: the mean of the texts that are there, (n, d) -> (d,)."""
+    return side.float().sum(0) / torch.clamp(known(side).sum(), min=1)
+
+
 def _centred(side: Tensor) -> Tensor:
-    there = known(side)
-    mean = side.sum(0) / torch.clamp(there.sum(), min=1)
-    return (side - mean) * there
+    return (side - mean(side)) * known(side)

@@ -54,10 +54,15 @@ class Shelf:
 
 
 class Judge:
-    """Validation Recall@20 over evenly spaced users; train items are hidden."""
+    """Validation Recall@20 over evenly spaced users; train items are hidden.
+
+    Raises ValueError for a split without validation.
+    """
 
     def __init__(self, split: Split, most: int) -> None:
         everyone = np.unique(split.val.users)
+        if not len(everyone):
+            raise ValueError("validation is empty: nothing can choose the weights")
         self.users: Ints = everyone[:: -(-len(everyone) // most)]
         self.mask, self.val = split.train, split.val
         self._target = split.val.where(np.isin(split.val.users, self.users))
@@ -112,15 +117,17 @@ def search(shelf: Shelf, starts: Sequence[npt.ArrayLike], *, passes: int = 6) ->
 def _climb(
     shelf: Shelf, weights: npt.NDArray[np.float64], passes: int
 ) -> tuple[npt.NDArray[np.float64], float]:
+    """Step while it gains; a part without which the blend is no worse is left out."""
     value = shelf.recall(weights)
     for _ in range(passes):
-        before = value
+        before = weights
         for place in range(len(weights)):
             for tried in _steps(weights, place):
                 gained = shelf.recall(tried)
-                if gained > value + MIN_GAIN:
+                freed = weights[place] > 0 and tried[place] == 0
+                if gained > value + MIN_GAIN or (freed and gained >= value):
                     weights, value = tried, gained
-        if value == before:
+        if np.array_equal(weights, before):
             break
     return weights, value
 

@@ -227,6 +227,9 @@ def test_minutes_follow_the_last_run_and_dollars_the_price(
     body = {"validate_only": True, "budget_pairs": 50, "params": {"epochs": 12}}
     with tenant.client() as client:
         found = client.post(f"/v1/datasets/{dataset}/runs", json=body).json()
+        other = client.post(f"/v1/datasets/{dataset}/runs", json=body | {"backbone": "ngcf"}).json()
+    told = "The last run trained another backbone."
+    assert (other["minutes"], other["minutes_basis"]) == (None, told)
     # snapshot 1, 100 calls at the rate of 100 a minute 1, train: no epochs are known of before
     assert found["prompts"] == 100
     assert found["minutes_basis"] == "At the rates of the dataset's last run."

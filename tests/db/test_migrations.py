@@ -1,5 +1,8 @@
 """Migrations go up, down and up again, have one head and leave no drift."""
 
+from collections.abc import Mapping
+from uuid import UUID
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -7,10 +10,11 @@ from sqlalchemy import select, text
 
 from migrations import run
 from services.shared.db.base import Base
-from services.shared.db.repos import events, jobs, pauses, stages, workload
+from services.shared.db.repos import events, jobs, pauses, runs, stages, workload
 from services.shared.db.repos.pauses import Cause
 from services.shared.db.session import unit_of_work
 from services.shared.db.tables import Stage
+from services.shared.specs import RunSpec
 from services.shared.stages import StageName
 from tests.databases import Database, libpq
 from tests.db import every_table
@@ -100,6 +104,28 @@ def test_going_down_with_rows_lets_what_was_paused_go_on(database: Database) -> 
         assert stages.claim(session, run_id, StageName.SNAPSHOT) is not None
 
 
+@pytest.mark.usefixtures("connected")
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_a_run_of_before_edge_scores_keeps_what_it_meant(database: Database, preset: str) -> None:
+    project = make_project("p")
+    made = RunSpec.read({"params": {"preset": preset}})
+    chosen = RunSpec.read({"params": {"preset": preset, "edge_scores": "plausibility"}})
+    params = made.params.model_dump(mode="json", exclude={"edge_scores"})
+    old = made.to_json() | {"params": params}
+    run.downgrade(database.owner_url, "0009")
+    run_id = make_run(project, make_dataset(project))
+    _keep(project, run_id, old)
+    run.upgrade(database.owner_url)
+    before = made.params.model_copy(update={"edge_scores": "leave_one_out"})
+    assert _read(project, run_id) == made.model_copy(update={"params": before})
+    run.downgrade(database.owner_url, "0009")
+    with unit_of_work(project) as session:
+        assert "edge_scores" not in runs.get(session, run_id).spec["params"]
+    _keep(project, run_id, chosen.to_json())
+    run.upgrade(database.owner_url)
+    assert _read(project, run_id) == chosen  # what is said is not overwritten
+
+
 def test_a_process_of_before_finds_its_keys_while_the_database_goes_up(database: Database) -> None:
     run.downgrade(database.owner_url, FIRST)
     with psycopg.connect(libpq(database.app_url), autocommit=True) as before:
@@ -108,6 +134,16 @@ def test_a_process_of_before_finds_its_keys_while_the_database_goes_up(database:
         assert before.execute(ask, ["a-prefix"]).fetchall() == []
         run.upgrade(database.owner_url)
         assert before.execute(ask, ["a-prefix"]).fetchall() == []
+
+
+def _keep(project: UUID, run_id: UUID, spec: Mapping[str, object]) -> None:
+    with unit_of_work(project) as session:
+        runs.get(session, run_id).spec = dict(spec)
+
+
+def _read(project: UUID, run_id: UUID) -> RunSpec:
+    with unit_of_work(project) as session:
+        return RunSpec.read(runs.get(session, run_id).spec)
 
 
 def _counts(database: Database) -> dict[str, int]:

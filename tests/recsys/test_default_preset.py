@@ -7,6 +7,8 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from services.recsys.blend import Blend, Part
+from services.recsys.closed_forms import CollectiveEase
 from services.recsys.data import Embeddings, Interactions, Split
 from services.recsys.default import Default, Preset, fit, refit, solve
 from services.recsys.methods import llmhni
@@ -18,6 +20,7 @@ from services.recsys.parts import (
     Evidence,
     GraphRecipe,
     IalsSetting,
+    closed,
 )
 from tests.recsys.planted import circles
 
@@ -111,11 +114,33 @@ def test_without_texts_the_preset_is_what_interactions_alone_can_do() -> None:
     assert set(plain.parts) == {EASE, "GF-CF", IALS}
 
 
+@pytest.mark.parametrize("name", ["words", "vectors", "GFCF"])
+def test_a_part_without_its_text_is_refused_and_made_of_nothing_else(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} has no text to be made of, or is no part"):
+        closed(name, None, Evidence())
+
+
+@pytest.mark.parametrize("name", ["raw", "refined"])
+def test_another_reading_cannot_take_the_name_of_a_graph(name: str) -> None:
+    with pytest.raises(ValueError, match=f"cannot be named {name}"):
+        Evidence(more={name: LIKED})
+
+
 def test_a_newcomer_is_folded_in_by_history_and_text(found: Default, known: Evidence) -> None:
     rows = split().train.csr()[:4]
-    texts = known.centred()
-    assert texts is not None
-    scores = found.blend.score_rows(rows, texts.users.numpy()[:4])
+    assert known.texts is not None
+    scores = found.blend.score_rows(rows, known.texts.users.numpy()[:4])
     own = np.arange(4)[:, None] % 2 == np.arange(100)[None, :] % 2
     assert scores.shape == (4, 100)
     assert scores[own].mean() > scores[~own].mean()
+
+
+def test_a_known_users_history_and_raw_vector_are_scored_as_that_user(known: Evidence) -> None:
+    model = closed(EASE, SMALL.ease[0], known).fit(split().train)
+    rows, texts = split().train.csr()[:6], known.texts
+    assert isinstance(model, CollectiveEase)
+    assert texts is not None
+    folded = Blend([Part(EASE, model)]).score_rows(rows, texts.users.numpy()[:6])
+    np.testing.assert_allclose(folded, model.score_block(np.arange(6)), rtol=1e-4, atol=1e-5)
+    silent = model.score_texts(np.zeros((1, 4), dtype=np.float32))
+    assert not silent.any()  # a missing text is no text far from the mean

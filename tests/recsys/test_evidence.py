@@ -35,6 +35,20 @@ def test_every_column_equals_that_of_a_graph_from_which_the_pair_was_taken(
     np.testing.assert_allclose(alike, wanted, atol=2e-5)
 
 
+@settings(max_examples=60, deadline=None)
+@given(CELLS, st.lists(st.booleans(), min_size=6, max_size=6))
+def test_where_texts_are_missing_nothing_is_like_anything(
+    cells: list[tuple[int, int]], there: list[bool]
+) -> None:
+    users, items = zip(*cells, strict=True) if cells else ((), ())
+    graph = Interactions.build(users=users, items=items, n_users=5, n_items=6)
+    some = VECTORS * np.array(there, dtype=np.float32)[:, None]
+    pairs = zip(USERS.tolist(), ITEMS.tolist(), strict=True)
+    alike = likeness(graph, some, users=USERS, items=ITEMS)
+    wanted = [oracle.likeness(cells, pair, some.tolist()) for pair in pairs]
+    np.testing.assert_allclose(alike, wanted, atol=2e-5)
+
+
 def test_low_rank_is_the_dense_svd_of_a_graph_without_the_pairs_fold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -104,6 +104,19 @@ def test_infonce_stays_finite_at_a_temperature_where_exponentials_do_not() -> No
     assert bool(a.grad.isfinite().all())
 
 
+def test_infonce_of_twins_is_never_below_zero_nor_unbounded() -> None:
+    # one positive of every pair: nothing to contrast with, and rounding on either side of 0
+    for seed in range(20):
+        a, p = vectors(seed, 1, 8).float(), vectors(seed + 50, 1, 8).float()
+        at = (torch.zeros(500, dtype=torch.long), torch.zeros(500, dtype=torch.long))
+        found = losses.infonce(anchors=a.requires_grad_(), positives=p, tau=0.01, pairs=at)
+        assert float(found.detach().min()) >= 0
+        assert float(found.detach().max()) < 0.01
+        found.sum().backward()  # type: ignore[no-untyped-call] # torch's own
+        assert a.grad is not None
+        assert bool(a.grad.isfinite().all())
+
+
 def test_infonce_sees_directions_not_lengths(device: torch.device) -> None:
     anchors, positives = vectors(3, 5, 3).to(device), vectors(4, 5, 3).to(device)
     short = losses.infonce_in_batch(anchors=anchors, positives=positives, tau=0.5)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 
 from services.recsys.data import Interactions
 from services.recsys.detect import KINDS, plant
 from services.recsys.metrics import auc
-from services.recsys.plausibility import RIDGE, _chance, logistic, plausibility
+from services.recsys.plausibility import RIDGE, _chance, _quadratic, logistic, plausibility
 from services.recsys.suspicion import leave_one_out
 from services.recsys.texts import directions
 from tests.recsys.planted import circles
@@ -16,7 +17,7 @@ from tests.recsys.planted import circles
 def cost(true: np.ndarray, false: np.ndarray, b: np.ndarray) -> float:
     """The objective by hand: both sides weigh (n + m)/2, and a ridge."""
     half = (len(true) + len(false)) / 2
-    fit = np.log1p(np.exp(-true @ b)).mean() + np.log1p(np.exp(false @ b)).mean()
+    fit = np.logaddexp(0, -true @ b).mean() + np.logaddexp(0, false @ b).mean()
     return float(half * fit + RIDGE / 2 * b @ b)
 
 
@@ -29,6 +30,16 @@ def test_the_regression_ends_where_its_cost_has_no_slope() -> None:
         assert slope == pytest.approx(0.0, abs=1e-4)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 4])
+def test_columns_with_heavy_tails_throw_no_step_away(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    true, false = (_quadratic(rng.standard_t(2, size=(60, 3)) ** 2 * c) for c in (1, 3))
+    b, X = logistic(true, false), np.concatenate([true, false])
+    slope = X.T @ ((np.arange(120) < 60) - expit(X @ b)) - RIDGE * b
+    assert np.abs(slope / np.linalg.norm(X, axis=0)).max() < 1e-6
+    assert cost(true, false, b) < cost(true, false, np.zeros(len(b)))
+
+
 def test_sides_of_unlike_size_weigh_the_same() -> None:
     ones = np.ones((3, 1))  # one column that tells nothing: even odds
     assert logistic(ones, np.ones((300, 1))).tolist() == pytest.approx([0.0])
@@ -38,7 +49,7 @@ def test_sides_of_unlike_size_weigh_the_same() -> None:
 def test_planted_pairs_are_found_without_a_label_and_better_than_by_co_occurrence(
     kind: str,
 ) -> None:
-    world = circles(1, n_users=120, n_items=60, shown=6, planted=0 + 1)
+    world = circles(1, n_users=120, n_items=60, shown=6, planted=1)
     texts = np.eye(8)[np.arange(60) % 2] + 0.5 * np.random.default_rng(0).normal(size=(60, 8))
     noisy, fake = plant(world.clean, share=0.2, kind=kind, rng=np.random.default_rng(2))
     crossing = fake & (noisy.users % 2 != noisy.items % 2)  # the others are as good as true

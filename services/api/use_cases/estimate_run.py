@@ -242,6 +242,8 @@ def _minutes(
     """
     if before is None:
         return None, "No run of this dataset by this language model has ended yet."
+    if before.spec.get("backbone", RunSpec().backbone) != spec.backbone:
+        return None, "The last run trained another backbone."
     seconds = listings.seconds_of(session, before.id)
     figures = listings.figures(session, before.id)
     rated = figures.get(StageName.RATE.value, {})

@@ -3,10 +3,10 @@
 import numpy as np
 import scipy.sparse as sp
 import torch
-from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from services.recsys.data import Floats, Interactions
+from services.recsys.spectrum import leading
 
 _NORMAL_STD = 0.1  # LightGCN's code: nn.init.normal_(std=0.1)
 _SVD_STD = 0.03  # smaller turns faster under cosines: docs/methods/llmhni.md, "The start"
@@ -21,16 +21,13 @@ def svd(train: Interactions, *, d: int, rng: np.random.Generator) -> Floats:
     """The truncated SVD of D_u^-1/2 R D_i^-1/2 as U sqrt(S) over V sqrt(S): (N, d).
 
     Scaled to one standard deviation, so that a learning rate serves every size of graph.
-    Columns beyond the rank that ARPACK can give (min(U, I) - 1) start as normal noise.
+    Columns beyond the graph's rank, or beyond min(U, I) - 1, start as normal noise.
     """
-    rank = min(d, train.n_users - 1, train.n_items - 1)
-    left, values, right = svds(
-        _normalised(train), k=rank, v0=rng.standard_normal(min(train.n_users, train.n_items))
-    )
-    root = np.sqrt(values[::-1].clip(min=0))
-    X = np.concatenate([left[:, ::-1] * root, right[::-1].T * root]).astype(np.float32)
-    X *= _SVD_STD / X.std()
-    noise = rng.standard_normal((len(X), d - rank), dtype=np.float32) * _SVD_STD
+    first = rng.standard_normal(min(train.n_users, train.n_items))
+    left, values, right = leading(_normalised(train), d, start=first)
+    X = np.concatenate([left, right.T]) * np.sqrt(values)
+    X *= _SVD_STD / (X.std() if X.size else 1.0)
+    noise = rng.standard_normal((len(X), d - len(values)), dtype=np.float32) * _SVD_STD
     return np.concatenate([X, noise], axis=1)
 
 

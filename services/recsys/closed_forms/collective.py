@@ -35,7 +35,8 @@ class CollectiveEase(ClosedForm):
 
     X'X = [[R'R + sum a_s F_s F_s', beta R'Q], [beta Q'R, beta^2 Q'Q]], F_s the features of the
     items, Q those of the users (U, q); scores are [r, beta q] B. Time and memory as EASE's over
-    I + q columns.
+    I + q columns. `mean` (q,) is what was taken out of Q beforehand: newcomers' vectors come as
+    they are and lose it, too.
     """
 
     def __init__(
@@ -45,9 +46,11 @@ class CollectiveEase(ClosedForm):
         lam: float = 130.0,
         users: Floats | None = None,
         beta: float = 1.5,
+        mean: Floats | None = None,
     ) -> None:
         self.sides, self.lam, self.beta = tuple(sides), lam, beta
         self.users = None if users is None or not beta else users * np.float32(beta)
+        self.mean = mean
 
     def _solve(self, R: csr_matrix) -> None:
         n, gram = R.shape[1], self._gram(R)
@@ -64,9 +67,14 @@ class CollectiveEase(ClosedForm):
         return scores
 
     def score_texts(self, texts: Floats) -> Floats:
-        """What the vectors of the users' texts add to `score_rows`: (b, q) -> (b, I)."""
+        """What the vectors of people's texts add to `score_rows`: (b, q) -> (b, I).
+
+        As they were before the mean was taken out; a missing text (zeros) adds nothing.
+        """
         if self.users is None:
             return np.zeros((len(texts), self.B.shape[1]), dtype=np.float32)
+        if self.mean is not None:
+            texts = np.where(texts.any(axis=1, keepdims=True), texts - self.mean, texts)
         return (texts * np.float32(self.beta)) @ self.C
 
     def score_block(self, users: Ints) -> Floats:

@@ -1,10 +1,9 @@
 """GF-CF: graph filtering, a linear filter plus an ideal low pass (Shen et al. 2021, Eq. 8-9)."""
 
-import numpy as np
 from scipy.sparse import csr_matrix, diags_array
-from scipy.sparse.linalg import svds
 
 from services.recsys.closed_forms.base import ClosedForm, Floats, inverse_power
+from services.recsys.spectrum import leading
 
 
 class GfCf(ClosedForm):
@@ -22,9 +21,7 @@ class GfCf(ClosedForm):
         self.grow = inverse_power(self.shrink, 1.0)  # D_i^1/2, (I,)
         normed = diags_array(by_user) @ R @ diags_array(self.shrink)
         self.linear = csr_matrix(normed.T @ normed)  # (I, I)
-        rank = min(self.k, min(R.shape) - 1)
-        start = np.ones(min(R.shape), dtype=np.float32)  # a fixed start: the same V every time
-        self.V: Floats = svds(csr_matrix(normed), k=rank, v0=start)[2].T  # (I, k)
+        self.V: Floats = leading(csr_matrix(normed), self.k)[2].T  # (I, k)
 
     def score_rows(self, rows: csr_matrix) -> Floats:
         """Filter each row: (b, I) -> (b, I)."""

@@ -97,7 +97,8 @@ def _by_degree(
     start = 0
     while start < len(order):
         # the widest block whose padded size stays within the bound, one row at least
-        sizes = degrees[order[start:]] * np.arange(1, len(order) - start + 1)
+        ahead = degrees[order[start : start + _GATHERED]]
+        sizes = ahead * np.arange(1, len(ahead) + 1)
         stop = start + max(1, int(np.searchsorted(sizes, _GATHERED, side="right")))
         some = order[start:stop]
         width = int(degrees[some[-1]])

@@ -13,6 +13,7 @@ from torch import Tensor
 from services.recsys.adjacency import Adjacency, edge_weights
 from services.recsys.augment import drop_edges
 from services.recsys.backbones import Backbone, Start, starting_vectors
+from services.recsys.backbones.lightgcn import LightGCN
 from services.recsys.data import Batch, Embeddings, Interactions, Signals
 from services.recsys.losses import infonce, weighted_mean
 from services.recsys.objective import Loss, Method
@@ -57,7 +58,7 @@ class Config:
     contrast: Literal["batch", "sample"] = "batch"  # L_hal over the batch's nodes, or 10 % of all
     n_contrast: int = 512  # pairs of a batch that enter L_de and, with contrast="batch", L_hal
     contrast_in: Literal["float32", "bfloat16"] = "float32"  # products of z' and views; LightGCN
-    every: int = 1  # L_de and L_hal on one batch in so many, and so many times as heavy there
+    every: int = 1  # L_de and L_hal on an epoch's first batch and each so many-th, as many-fold
     semantic: bool = True  # off: uniform negatives (Table 2)
     align: bool = True  # off: the sampler compares the texts unaligned (Table 2)
     de: bool = True  # off: no L_de (Table 2)
@@ -92,7 +93,8 @@ class LLMHNI(Method):
     """A backbone trained on G and G' together.
 
     Parts of the signals may be missing: with no G', G' = G; with no texts, negatives are
-    uniform. A backbone without a graph (MF) has no L_de and no L_hal.
+    uniform. A backbone without a graph (MF) has no L_de and no L_hal. ValueError for contrasts in
+    bfloat16 of another backbone than LightGCN.
     """
 
     def __init__(
@@ -106,6 +108,8 @@ class LLMHNI(Method):
         device: torch.device,
     ) -> None:
         super().__init__()
+        if config.contrast_in == "bfloat16" and backbone is not LightGCN:
+            raise ValueError("contrast_in='bfloat16' is for LightGCN alone")
         self.config, self.device = config, device
         refined = train if signals.refined is None else signals.refined
         self.pairs = refined if config.positives == "refined" else train
@@ -114,7 +118,6 @@ class LLMHNI(Method):
         X = starting_vectors(train, d=config.d, start=config.start, seeds=seeds)
         structure = self._graphs.structure
         self.backbone = backbone(structure, X, n_layers=config.n_layers, seeds=seeds)
-        self._calls = (-1, 0)  # the epoch, and its batches so far
         self._views = seeds.torch("views", device=device)
         rng = seeds.torch("negatives", device=device)
         taken = union if signals.hard is None else union.union(signals.hard)
@@ -122,7 +125,7 @@ class LLMHNI(Method):
         self._shared = Shared(taken, n=config.n_shared, rng=rng)
         self.hard = self._semantic(signals, rng)
 
-    def loss(self, batch: Batch, epoch: int) -> Loss:
+    def loss(self, batch: Batch, epoch: int) -> Loss:  # noqa: ARG002 - epochs are alike
         """Eq. 23 on a batch; the parts carry their weights already."""
         config, graphs = self.config, self._graphs
         everyone = self._everyone()
@@ -131,7 +134,7 @@ class LLMHNI(Method):
         z, X = self.backbone.at(graphs.G, users=met.users, items=met.items, z=everyone)
         pairs = self._rec(z, met, wrong)
         parts = {"rec": weighted_mean(pairs, batch.weights)}
-        if self.backbone.uses_graph and self._turn(epoch):
+        if self.backbone.uses_graph and self.step % config.every == 0:
             if config.de:
                 parts["de"] = config.every * config.lambda_1 * self._de(z, met, batch)
             if config.hal:
@@ -149,12 +152,6 @@ class LLMHNI(Method):
             name: self._scoring(self.backbone.embeddings(entries).detach())
             for name, entries in graphs.items()
         }
-
-    def _turn(self, epoch: int) -> bool:
-        """Whether the contrasts are due: on an epoch's first batch and each `every`-th after it."""
-        number = self._calls[1] + 1 if self._calls[0] == epoch else 0
-        self._calls = (epoch, number)
-        return number % self.config.every == 0
 
     @torch.no_grad()
     def _everyone(self) -> Embeddings | None:

@@ -53,7 +53,7 @@ class Candidate(Base):
     item_id: Mapped[CallerKey]
     project_id: Mapped[UUID]
     edge: Mapped[bool]
-    score: Mapped[float]  # the suspicion score that chose it, out of sample
+    score: Mapped[float]  # the score that chose it: an edge's as `edge_scores` says
     history: Mapped[list[str]] = mapped_column(ARRAY(TEXT(collation="C")))  # the item view's shelf
     batch_id: Mapped[UUID | None]
 
