@@ -117,6 +117,23 @@ def test_a_peer_that_cannot_be_installed_is_told_in_a_sentence(
     assert str(found["absent"]).endswith((".", "?"))
 
 
+def test_the_peer_runs_in_a_folder_that_was_told_from_here(
+    train: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out" / "recbole"
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    # stands for the environment's Python: both files must be found from the child's folder
+    python.write_text(
+        f'#!/bin/sh\ntest -f "$1" -a -f "$2" && test "$3" = {folder}/data && echo [2]'
+    )
+    python.chmod(0o755)
+    (folder / "ready").touch()
+    monkeypatch.chdir(tmp_path)
+    found = speed_recbole.measure(train, Path("out"), size=len(train), steps=2).figures
+    assert found == {"ms a step": 2000.0, "s an epoch": 2.0}
+
+
 @pytest.fixture
 def figures() -> dict[str, object]:
     rows = {

@@ -23,19 +23,20 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 def measure(train: Interactions, out: Path, *, size: int, steps: int) -> Cell:
     """Time RecBole's steps; the figure `absent` says in a sentence why there are none."""
-    python, problem = _environment(out / "recbole")
+    folder = (out / "recbole").resolve()  # the child works in it: its paths must not be ours
+    python, problem = _environment(folder)
     if python is None:
         return Cell(figures={"absent": problem})
-    pairs = out / "recbole" / "pairs.npz"
+    pairs = folder / "pairs.npz"
     np.savez(pairs, users=train.users, items=train.items)
     settings = {"batch": size, "steps": steps, "layers": LAYERS, "lr": LR}
     tell(f"RecBole: {steps} steps")
     done = subprocess.run(  # noqa: S603 - the environment's own Python and our own file
-        [python, recbole_lightgcn.__file__, pairs, out / "recbole" / "data", json.dumps(settings)],
+        [python, recbole_lightgcn.__file__, pairs, folder / "data", json.dumps(settings)],
         check=False,
         capture_output=True,
         text=True,
-        cwd=out / "recbole",
+        cwd=folder,
         env={"PATH": os.defpath, "OMP_NUM_THREADS": "1"},
     )
     if done.returncode:
