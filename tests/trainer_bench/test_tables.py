@@ -219,6 +219,32 @@ def test_two_files_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None
         table_inputs.read(folder, tmp_path, [str(file) for file in files], "given", Clock(None))
 
 
+def test_local_ratings_are_kept_by_data_and_by_whose_texts_users_have(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def say(known: corpus.Corpus, _: Path, __: Path, path: Path, **___: object) -> None:
+        shown.append(known.users[0])
+        line = {"user_id": 1, "item_id": 2, "user_view": "Low", "item_view": None}
+        path.write_text(json.dumps(line))
+
+    def vectors(known: corpus.Corpus, _: Path) -> Embeddings:
+        return Embeddings(torch.zeros(len(known.users), 8), torch.zeros(len(known.items), 8))
+
+    monkeypatch.setattr(table_inputs.rate, "rate", say)
+    monkeypatch.setattr(table_inputs.corpus, "vectors", vectors)
+    (tmp_path / "local.jsonl").write_text("of nobody knows what")
+    names = [
+        table_inputs.read(folder, tmp_path, ["local"], users, Clock(None)).ratings[0].name
+        for users in ("given", "composed", "given")
+    ]
+    assert names == [f"local-{folder.name}-{users}" for users in ("given", "composed", "given")]
+    assert len(shown) == 2  # each once
+    assert shown[0] == "taste 0"
+    assert shown[1].count("taste 0") > 1  # made of items
+
+
 def test_the_ablations_switch_one_part_off_and_share_the_whole_with_table_1(texts: Texts) -> None:
     default, paper = table2.rows(texts, [])
     assert [row.name for row in default][1:] == [
