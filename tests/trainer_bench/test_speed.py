@@ -17,6 +17,7 @@ from services.trainer.bench import (
     speed_recbole,
     speed_report,
 )
+from services.trainer.bench.cells import Cell
 from services.trainer.bench.levers import Lever
 from services.trainer.bench.levers import levers as all_levers
 from services.trainer.bench.reference_lightgcn import Reference
@@ -108,13 +109,25 @@ def test_the_command_prints_every_table_and_reads_its_cells_again(
     assert CliRunner().invoke(speed.command, [*words, "--no-recbole"]).stdout == first.stdout
 
 
-def test_a_peer_that_cannot_be_installed_is_told_in_a_sentence(
-    train: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_peer_that_cannot_be_installed_is_told_in_a_sentence_and_tried_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speed_recbole, "_fails", lambda _: True)
-    found = speed_recbole.measure(train, tmp_path, size=64, steps=2).figures
-    assert set(found) == {"absent"}
-    assert str(found["absent"]).endswith((".", "?"))
+    monkeypatch.setattr(speed_lightgcn, "measure", lambda *_, **__: Cell(figures={}))
+    monkeypatch.setattr(speed_lightgcn, "larger", lambda _: Cell(figures={}))
+    monkeypatch.setattr(speed_llmhni, "measure", lambda *_, **__: Cell(figures={}))
+    parts = published.parts(folder)
+
+    def measured() -> dict[str, object]:
+        found = speed.measure("two", parts, tmp_path, steps=2, cycles=1, recbole=True)
+        return dict(found["recbole"])
+
+    with monkeypatch.context() as offline:
+        offline.setattr(speed_recbole, "_fails", lambda _: True)
+        first = measured()
+    assert set(first) == {"absent"}
+    assert str(first["absent"]).endswith((".", "?"))
+    monkeypatch.setattr(speed_recbole, "measure", lambda *_, **__: Cell(figures={"ms a step": 2.0}))
+    assert measured() == {"ms a step": 2.0}
 
 
 def test_the_peer_runs_in_a_folder_that_was_told_from_here(
