@@ -98,7 +98,7 @@ def row(
             **asdict(config),
             "patience": patience,
             "texts": texts.key,
-            "align": cast("Json", asdict(PRESETS[preset])),
+            "alignment": cast("Json", asdict(PRESETS[preset])),
             "ratings": None if said is None else said.sha256,
             "rule": None if said is None else cast("Json", asdict(_rule(preset))),
         },
