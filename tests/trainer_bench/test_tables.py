@@ -194,6 +194,12 @@ def test_every_backbone_has_its_three_losses_and_both_presets(texts: Texts) -> N
             assert {plain, f"{plain}, ratings said"} <= set(names)
 
 
+def test_a_cap_on_epochs_makes_no_training_longer(texts: Texts) -> None:
+    for epochs in (2, 1_000):
+        rows = [*raw_rows.raw_rows(epochs=epochs), *denoiser_rows.llmhni_rows(texts, [])]
+        assert {row.plan["epochs"] for row in rows[:9]} == {min(epochs, raw_rows.EPOCHS)}
+
+
 def test_replayed_ratings_reach_the_graph_that_is_trained_on(
     folder: Path, tmp_path: Path, texts: Texts
 ) -> None:

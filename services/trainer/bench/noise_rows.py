@@ -53,7 +53,7 @@ def rows(case: Case, texts: Texts, *, epochs: int = EPOCHS) -> list[Row]:
     sources = [DOUBT, *raters]
     return [
         *_peers(),
-        *(_raw(loss, replace(config, epochs=epochs)) for loss, config in raw_rows.LOSSES.items()),
+        *(_raw(loss, raw_rows.capped(config, epochs)) for loss, config in raw_rows.LOSSES.items()),
         *(_peer(case, name, source) for name in ON_REFINED for source in sources),
         *(_softmax(case, source, epochs) for source in sources),
         *(
@@ -116,7 +116,7 @@ def _first(name: str) -> Callable[[Work], Made]:
 
 def _softmax(case: Case, source: str, epochs: int) -> Row:
     """Return the raw model's recipe on G' alone: its pairs and its propagation are weighed."""
-    config = replace(raw_rows.LOSSES["sampled softmax"], epochs=epochs)
+    config = raw_rows.capped(raw_rows.LOSSES["sampled softmax"], epochs)
 
     def make(work: Work) -> Made:
         graph = case.weighed(source)
@@ -162,7 +162,7 @@ def _llmhni(
 
     title = f"LLMHNI {denoiser_rows.TITLES[preset]}"
     plan = {"method": "llmhni", "preset": preset, **asdict(config), "patience": PATIENCE[preset]}
-    plan["align"] = asdict(align.PRESETS[preset])
+    plan["alignment"] = asdict(align.PRESETS[preset])
     plan["rule"] = None if source == NONE else asdict(RefineConfig())
     return _row(case, named(title, source), {**plan, "of": source}, make, resumes=True)
 
