@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,16 @@ import torch
 from scipy.sparse import csr_matrix
 
 from services.recsys.data import Embeddings
-from services.recsys.detect import KINDS
-from services.recsys.verdicts import HIGH, LOW
+from services.recsys.detect import KINDS, Kind
+from services.recsys.verdicts import HIGH, LOW, MID, MISSING
 from services.trainer.bench import corpus, detect, detect_report, local_rated, rated_truth, signals
 from services.trainer.bench.arms import rated
+from services.trainer.bench.catching import heard
 from services.trainer.bench.corpus import Corpus
 from services.trainer.bench.detect import Asked
 from services.trainer.bench.detections import Planted, caught, planting
 from services.trainer.bench.local_rated import Question
+from services.trainer.bench.planting import held_out
 from services.trainer.bench.signals import Noisy
 from tests.trainer_bench.folder import ITEMS, USERS
 
@@ -101,7 +104,7 @@ def test_a_second_run_computes_nothing_and_says_the_same(
 
 
 def test_two_tastes_are_told_apart_by_plausibility(known: Corpus, texts: Embeddings) -> None:
-    train, fake = planting(known.split.train, "degree", 0)
+    train, fake = planting(known.split, "degree", 0)
     noisy = Noisy(train, texts, csr_matrix((ITEMS, 0)), 0)
     found = signals.learned(noisy)
     crossing = train.users % 2 != train.items % 2  # only those fakes can be known for fakes
@@ -116,7 +119,7 @@ def test_a_rater_who_knows_the_truth_removes_every_fake_and_no_true_edge(
 ) -> None:
     told = rated_truth.read(gold, users=range(USERS), items=range(ITEMS))
     assert told is not None
-    graph = rated_truth.noisy(known.split.train, told, seed=0)
+    graph = rated_truth.noisy(known.split, told, seed=0)
     assert len(graph) == round(1.2 * len(known.split.train))
     areas = {row[0]: row[1:] for row in rated_truth.area_rows(told, graph, texts)}
     assert areas["both views"] == ["1.000 ± 0.000", "1.000 ± 0.000", "1.000"]
@@ -126,6 +129,31 @@ def test_a_rater_who_knows_the_truth_removes_every_fake_and_no_true_edge(
     assert rules["soft: mean weight taken off"] == [nothing, nothing, "0.900 ± 0.000"]
     added = rated_truth.addition_rows(told)
     assert added[1][1:] == ["20", everything, everything]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_fake_is_held_out(known: Corpus, kind: Kind) -> None:
+    split = known.split
+    train, fake = planting(split, kind, 0)
+    assert not held_out(split, users=train.users[fake], items=train.items[fake]).any()
+    assert train.where(~fake).keys().tolist() == split.train.keys().tolist()
+    assert fake.sum() > 0.15 * len(split.train)
+
+
+def test_a_file_s_fakes_that_are_held_out_are_none_and_no_other_is_drawn(
+    known: Corpus, gold: Path
+) -> None:
+    split, told = known.split, rated_truth.read(gold, users=range(USERS), items=range(ITEMS))
+    assert told is not None
+    wrong = replace(told, kinds=np.where(told.kinds == "heldout_positive", "fake", told.kinds))
+    left = rated_truth.true_of(split, wrong)
+    assert left.kinds.tolist().count("fake") == told.kinds.tolist().count("fake") == 20
+    graph = rated_truth.noisy(split, left, seed=0)
+    assert not held_out(split, users=graph.users, items=graph.items).any()
+
+
+def test_a_missing_label_counts_as_mid_in_its_view_too() -> None:
+    assert heard(np.array([LOW, MISSING, MID, HIGH], dtype=np.int8)).tolist() == [0, 1, 1, 2]
 
 
 def test_ratings_without_kinds_are_told_apart(tmp_path: Path) -> None:
@@ -175,7 +203,7 @@ def test_the_endpoint_is_asked_about_the_least_plausible_and_about_missing_edges
 
 
 def test_caught_counts_the_lowest_of_each_user(known: Corpus) -> None:
-    train, fake = planting(known.split.train, "uniform", 1)
+    train, fake = planting(known.split, "uniform", 1)
     scores = {"truth": 1.0 - fake, "lie": fake * 1.0}
     planted = Planted(kind="uniform", seed=1, train=train, fake=fake, scores=scores)
     right, wrong = caught(planted, "truth"), caught(planted, "lie")

@@ -14,7 +14,7 @@ from services.trainer.bench.detections import Planted, planting
 
 @pytest.fixture(scope="module")
 def planted(folder: Path) -> Planted:
-    train, fake = planting(published.read(folder).train, "uniform", 0)
+    train, fake = planting(published.read(folder), "uniform", 0)
     rng = np.random.default_rng(0)
     names = {part for parts in hard.CRITERIA.values() for part in parts}
     scores = {name: rng.normal(size=len(train)) - fake for name in sorted(names)}

@@ -2,8 +2,9 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -12,16 +13,21 @@ from click.testing import CliRunner, Result
 
 from services.recsys.candidates import Candidates
 from services.recsys.data import Embeddings
+from services.recsys.posterior import PosteriorConfig
+from services.recsys.tfidf import tf_idf
 from services.recsys.verdicts import HIGH, LABELS, LOW
-from services.trainer.bench import noise, noise_losses, published
+from services.shared.errors import InvalidError
+from services.trainer.bench import corpus, noise, noise_losses, noise_rows, published
 from services.trainer.bench.__main__ import main
 from services.trainer.bench.answers import Profiles
 from services.trainer.bench.arms import Views
 from services.trainer.bench.corpus import Corpus
+from services.trainer.bench.denoiser_rows import Texts
+from services.trainer.bench.noise_case import AS_SAID, Case, Dials, flagged
 from services.trainer.bench.noise_losses import Found
 from services.trainer.bench.noise_losses import Result as Figures
-from services.trainer.bench.noise_raters import drawn, rates
-from services.trainer.bench.noise_rows import CLOSED, DOUBT, RAW, SOFTMAX, named
+from services.trainer.bench.noise_raters import Rates, drawn, rates
+from services.trainer.bench.noise_rows import CLOSED, DEFAULT, DOUBT, RAW, SOFTMAX, named
 from services.trainer.bench.planting import Kind, planted
 from tests.trainer_bench.folder import ITEMS, USERS
 
@@ -139,6 +145,62 @@ def test_labels_are_drawn_as_often_as_an_llm_gave_them(tmp_path: Path) -> None:
     assert rates(path) is None
 
 
+def _case(folder: Path, **other: Any) -> Case:  # noqa: ANN401 - any of a case's
+    known = corpus.read(folder)
+    given: dict[str, Any] = {
+        "planted": planted(known.split, share=0.2, seed=0, kind="uniform"),
+        "texts": _vectors(known, folder),
+        "given": False,
+        "words": tf_idf(known.items),
+        "profiles": known,
+        "ask": Knowing(folder),
+        "said": {},
+        "rates": Rates(real=np.eye(9)[8], fake=np.eye(9)[0]),
+    }
+    return Case(**{**given, **other})
+
+
+def _plans(case: Case, folder: Path) -> dict[str, Mapping[str, object]]:
+    texts = Texts(vectors=case.texts, folder=folder)
+    return {row.name: row.plan for row in noise_rows.rows(case, texts)}
+
+
+def test_what_shapes_a_row_is_in_its_plan(folder: Path, tmp_path: Path) -> None:
+    before = _plans(_case(folder), tmp_path)
+    rated = _plans(_case(folder, rates=Rates(real=np.eye(9)[7], fake=np.eye(9)[0])), tmp_path)
+    differ = {name for name in before if before[name] != rated[name]}
+    assert differ == {name for name in before if name.endswith(f", {AS_SAID}")}
+    milder = Dials(mild=PosteriorConfig(odds=0.1))
+    dialled = _plans(_case(folder, dials=milder), tmp_path)
+    differ = {name for name in before if before[name] != dialled[name]}
+    mild = ("EASE, ", f"{DEFAULT}, ")
+    assert differ == {n for n in before if n.startswith(mild) and not n.endswith(f", {RAW}")}
+
+
+def test_a_peer_on_the_milder_graph_tells_that_graphs_weights(folder: Path) -> None:
+    case = _case(folder)
+    odd, mild = flagged(case, DOUBT), flagged(case, DOUBT, mild=True)
+    assert mild["weight_fake"] > odd["weight_fake"]
+
+
+@pytest.mark.usefixtures("stub")
+@pytest.mark.parametrize("names", [["local"], ["as the LLM"], ["doubt"], ["a/said", "b/said"]])
+def test_ratings_whose_rows_would_be_taken_for_others_are_refused(
+    folder: Path, tmp_path: Path, names: list[str]
+) -> None:
+    words = []
+    for name in names:
+        path = tmp_path / f"{name}.jsonl"
+        path.parent.mkdir(exist_ok=True)
+        line = {"user_id": 1, "item_id": 2, "user_view": "Low", "item_view": None}
+        path.write_text(json.dumps(line), encoding="utf-8")
+        words += ["--ratings", str(path)]
+    told = f"Ratings named {Path(names[0]).name}: rows go by that name, rename the file."
+    with pytest.raises(InvalidError) as error:
+        _run(folder, tmp_path, *words)
+    assert error.value.detail == told
+
+
 def _found(share: float, seed: int, values: dict[str, float]) -> Found:
     spread = np.linspace(-0.01, 0.01, 50)
     results = {
@@ -164,6 +226,18 @@ def test_losses_are_relative_to_the_rows_own_clean_figure_with_an_interval_over_
     lines = noise_losses.claims(found)
     assert len(lines) == 1
     assert lines[0].startswith(f"- MET: {ours}: loses 3.0%")  # raw loses 15 %
+
+
+def test_only_what_can_be_had_meets_or_misses_a_target() -> None:
+    sources = (RAW, DOUBT, "local", "placebo", "oracle", AS_SAID, "gold")
+    rows = [named(base, source) for base in (CLOSED, DEFAULT, SOFTMAX) for source in sources]
+    found = [_found(share, 0, dict.fromkeys(rows, 0.1)) for share in (0.0, 0.2)]
+    lines = [line for line in noise_losses.claims(found) if ": loses " in line]
+    judged = {line.split(": ")[1] for line in lines if line.startswith(("- MET: ", "- MISSED: "))}
+    bases = (CLOSED, DEFAULT, SOFTMAX)
+    assert judged == {named(base, s) for base in bases for s in (DOUBT, "local", "gold")}
+    told = {line.removeprefix("- ").split(": ")[0] for line in lines} - {"MET", "MISSED"}
+    assert told == {*rows} - judged - {named(SOFTMAX, RAW)}  # nobody halves its own loss
 
 
 def test_the_price_of_ratings_is_told_by_the_interval_over_users() -> None:

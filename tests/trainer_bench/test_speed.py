@@ -1,6 +1,7 @@
 """The speed bench: the same numbers under every lever, timed in turn, told as MET or MISSED."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from services.recsys.data import Interactions
+from services.shared.errors import InvalidError
 from services.trainer.bench import (
     levers,
     published,
@@ -17,6 +19,7 @@ from services.trainer.bench import (
     speed_recbole,
     speed_report,
 )
+from services.trainer.bench.cells import Cell
 from services.trainer.bench.levers import Lever
 from services.trainer.bench.levers import levers as all_levers
 from services.trainer.bench.reference_lightgcn import Reference
@@ -108,17 +111,79 @@ def test_the_command_prints_every_table_and_reads_its_cells_again(
     assert CliRunner().invoke(speed.command, [*words, "--no-recbole"]).stdout == first.stdout
 
 
-def test_a_peer_that_cannot_be_installed_is_told_in_a_sentence(
+def test_a_peer_that_cannot_be_installed_is_told_in_a_sentence_and_tried_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed_lightgcn, "measure", lambda *_, **__: Cell(figures={}))
+    monkeypatch.setattr(speed_lightgcn, "larger", lambda _: Cell(figures={}))
+    monkeypatch.setattr(speed_llmhni, "measure", lambda *_, **__: Cell(figures={}))
+    parts = published.parts(folder)
+
+    def measured() -> dict[str, object]:
+        found = speed.measure("two", parts, tmp_path, steps=2, cycles=1, recbole=True)
+        return dict(found["recbole"])
+
+    with monkeypatch.context() as offline:
+        offline.setattr(speed_recbole, "_fails", lambda _: True)
+        first = measured()
+    assert set(first) == {"absent"}
+    assert str(first["absent"]).endswith((".", "?"))
+    monkeypatch.setattr(speed_recbole, "measure", lambda *_, **__: Cell(figures={"ms a step": 2.0}))
+    assert measured() == {"ms a step": 2.0}
+
+
+def test_the_peer_runs_in_a_folder_that_was_told_from_here(
     train: Interactions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speed_recbole, "_fails", lambda _: True)
-    found = speed_recbole.measure(train, tmp_path, size=64, steps=2).figures
-    assert set(found) == {"absent"}
-    assert str(found["absent"]).endswith((".", "?"))
+    folder = tmp_path / "out" / "recbole"
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    # stands for the environment's Python: both files must be found from the child's folder
+    python.write_text(
+        f'#!/bin/sh\ntest -f "$1" -a -f "$2" && test "$3" = {folder}/data && echo [2]'
+    )
+    python.chmod(0o755)
+    (folder / "ready").touch()
+    monkeypatch.chdir(tmp_path)
+    found = speed_recbole.measure(train, Path("out"), size=len(train), steps=2).figures
+    assert found == {"ms a step": 2000.0, "s an epoch": 2.0}
+
+
+def test_another_graph_of_the_same_size_is_measured_anew(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Interactions] = []
+
+    def look(train: Interactions, **_: int) -> Cell:
+        seen.append(train)
+        return Cell(figures={})
+
+    monkeypatch.setattr(speed_lightgcn, "measure", look)
+    monkeypatch.setattr(speed_lightgcn, "larger", lambda _: Cell(figures={}))
+    monkeypatch.setattr(speed_llmhni, "measure", lambda *_, **__: Cell(figures={}))
+    parts = published.parts(folder)
+    graph = parts["train"]
+    sizes = {"n_users": graph.n_users, "n_items": graph.n_items}
+    other = Interactions.build(users=graph.users, items=graph.n_items - 1 - graph.items, **sizes)
+    for train in (graph, other, graph):
+        given = {**parts, "train": train}
+        speed.measure("two", given, tmp_path, steps=2, cycles=1, recbole=False)
+    assert seen == [graph, other]
+
+
+def test_quality_of_a_folder_without_texts_is_refused_before_anything_is_measured(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "interactions.parquet").write_bytes((folder / "interactions.parquet").read_bytes())
+    monkeypatch.setattr(speed, "measure", lambda *_, **__: pytest.fail("measured in vain"))
+    words = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--quality"]
+    done = CliRunner().invoke(speed.command, words)
+    assert isinstance(done.exception, InvalidError)
+    assert done.exception.detail.startswith("--quality needs rows of val, and texts. ")
 
 
 @pytest.fixture
-def figures() -> dict[str, object]:
+def figures() -> dict[str, Any]:
     rows = {
         lever.name: {"times the usual": 6.0, "ms a step": 2.0, "loss apart": 0.0, "exact": True}
         for lever in all_levers()
@@ -140,7 +205,31 @@ def figures() -> dict[str, object]:
     }
 
 
-def test_claims_are_met_or_missed_by_their_figures(figures: dict[str, object]) -> None:
+def test_claims_are_met_or_missed_by_their_figures(figures: dict[str, Any]) -> None:
     verdicts = [claim.split(":")[0] for claim in speed_report.claims(figures)]
-    # 5 times, losses, RecBole 3.5, printed, in bf16, cheap, its quality, ranking
-    assert verdicts == ["MET", "MET", "MISSED", "MISSED", "MET", "MET", "MET", "MET"]
+    # 5 times, losses, RecBole 3.5, printed, in bf16, cheap with its quality, ranking
+    assert verdicts == ["MET", "MET", "MISSED", "MISSED", "MET", "MET", "MET"]
+
+
+@pytest.mark.parametrize(
+    ("times", "recall", "verdict"),
+    [(2.4, 0.168, "MET"), (2.6, 0.168, "MISSED"), (2.4, 0.166, "MISSED"), (2.4, None, None)],
+)
+def test_the_cheap_variant_is_judged_by_time_and_quality_together(
+    figures: dict[str, Any], times: float, recall: float | None, verdict: str | None
+) -> None:
+    figures["llmhni"]["rows"][speed_llmhni.CHEAP]["times our LightGCN"] = times
+    if recall is None:
+        del figures["quality"]
+    else:
+        figures["quality"][speed_llmhni.CHEAP]["recall@20"] = recall
+    line = next(one for one in speed_report.claims(figures) if speed_llmhni.CHEAP in one)
+    assert line.split(":")[0] == (verdict or "NOT MEASURED")
+    assert f"{times:.2f}" in line
+
+
+def test_a_loss_that_is_no_number_is_not_within_anything(figures: dict[str, Any]) -> None:
+    exact = [row for row in figures["lightgcn"]["rows"].values() if row["exact"]]
+    exact[-1]["loss apart"] = float("nan")
+    lines = [line for line in speed_report.claims(figures) if "the losses of" in line]
+    assert lines == ["MISSED: the losses of 50 steps within 1e-4 (nan)"]

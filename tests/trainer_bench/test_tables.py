@@ -194,6 +194,12 @@ def test_every_backbone_has_its_three_losses_and_both_presets(texts: Texts) -> N
             assert {plain, f"{plain}, ratings said"} <= set(names)
 
 
+def test_a_cap_on_epochs_makes_no_training_longer(texts: Texts) -> None:
+    for epochs in (2, 1_000):
+        rows = [*raw_rows.raw_rows(epochs=epochs), *denoiser_rows.llmhni_rows(texts, [])]
+        assert {row.plan["epochs"] for row in rows[:9]} == {min(epochs, raw_rows.EPOCHS)}
+
+
 def test_replayed_ratings_reach_the_graph_that_is_trained_on(
     folder: Path, tmp_path: Path, texts: Texts
 ) -> None:
@@ -217,6 +223,32 @@ def test_two_files_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None
         file.write_text(line)
     with pytest.raises(InvalidError, match="Two files of ratings are named said"):
         table_inputs.read(folder, tmp_path, [str(file) for file in files], "given", Clock(None))
+
+
+def test_local_ratings_are_kept_by_data_and_by_whose_texts_users_have(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+
+    def say(known: corpus.Corpus, _: Path, __: Path, path: Path, **___: object) -> None:
+        shown.append(known.users[0])
+        line = {"user_id": 1, "item_id": 2, "user_view": "Low", "item_view": None}
+        path.write_text(json.dumps(line))
+
+    def vectors(known: corpus.Corpus, _: Path) -> Embeddings:
+        return Embeddings(torch.zeros(len(known.users), 8), torch.zeros(len(known.items), 8))
+
+    monkeypatch.setattr(table_inputs.rate, "rate", say)
+    monkeypatch.setattr(table_inputs.corpus, "vectors", vectors)
+    (tmp_path / "local.jsonl").write_text("of nobody knows what")
+    names = [
+        table_inputs.read(folder, tmp_path, ["local"], users, Clock(None)).ratings[0].name
+        for users in ("given", "composed", "given")
+    ]
+    assert names == [f"local-{folder.name}-{users}" for users in ("given", "composed", "given")]
+    assert len(shown) == 2  # each once
+    assert shown[0] == "taste 0"
+    assert shown[1].count("taste 0") > 1  # made of items
 
 
 def test_the_ablations_switch_one_part_off_and_share_the_whole_with_table_1(texts: Texts) -> None:

@@ -1,6 +1,7 @@
 """Rows of the default preset: its blend with and without ratings, its parts, and plainer blends."""
 
 import resource
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -98,10 +99,10 @@ def _row(name: str, preset: Preset, known: Known, said: Replay | None) -> Row:
             "preset": cast("Json", asdict(preset)),
             "texts": None if name == TEXT_FREE else known.key(),
             "ratings": None if said is None else said.sha256,
+            "rule": None if said is None else asdict(RefineConfig()),
         },
         make=lambda work: _made(work, name, preset, known, said, kept),
         seeded=bool(preset.ials) or preset.graph is not None,
-        resumes=preset.graph is not None,
         printed="LLMHNI" if name == OURS else "",
     )
 
@@ -114,6 +115,8 @@ def _made(
     said: Replay | None,
     kept: dict[str, dict[str, Any]],
 ) -> Made:
+    # a training that goes on after an earlier one's epochs would not tell their seconds
+    shutil.rmtree(work.folder, ignore_errors=True)
     began, wall = time.process_time(), time.perf_counter()
     evidence = Evidence() if name == TEXT_FREE else known.evidence(work, said)
     shared = kept.setdefault(fingerprint(work.graph.keys()), {})

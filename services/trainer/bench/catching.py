@@ -3,12 +3,13 @@
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from services.recsys.candidates import Candidates
 from services.recsys.data import Bools, Interactions
 from services.recsys.detect import Scores, detect
 from services.recsys.metrics import auc
-from services.recsys.verdicts import LOW, MID, MISSING, RatedPairs, judge
+from services.recsys.verdicts import MID, MISSING, Labels, RatedPairs, judge
 
 Row = dict[str, float | str]
 
@@ -59,9 +60,12 @@ def by_numbers(edges: RatedEdges, pairs: Candidates, *, flags: int) -> list[Row]
 
 def certainty(rated: RatedPairs) -> Scores:
     """Return the sum of both labels, 0 (two Lows) to 4 (two Highs); a missing one counts as Mid."""
-    views = np.stack([rated.user_view, rated.item_view]).astype(np.float64)
-    total: Scores = np.where(views == MISSING, MID - LOW, views).sum(axis=0)
-    return total
+    return heard(rated.user_view) + heard(rated.item_view)
+
+
+def heard(view: Labels) -> npt.NDArray[np.float64]:
+    """Return a view's labels as numbers, 0 (Low) to 2 (High); a missing one counts as Mid: (C,)."""
+    return np.where(view == MISSING, MID, view).astype(np.float64)
 
 
 def _row(name: str, edges: RatedEdges, suspicion: Scores, flagged: Bools) -> Row:

@@ -1,7 +1,6 @@
 """python -m services.trainer.bench default: the default preset beside its parts and its peers."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,7 +12,7 @@ from services.trainer.bench import blend_rows, ials, printed, table_files, table
 from services.trainer.bench.blend_rows import OURS, TEXT_FREE
 from services.trainer.bench.cells import Cell
 from services.trainer.bench.peers import tell
-from services.trainer.bench.raw_rows import FIRST, LOSSES, raw_row
+from services.trainer.bench.raw_rows import FIRST, LOSSES, capped, raw_row
 from services.trainer.bench.rows import Row, peer_rows
 from services.trainer.bench.schedule import Clock
 from services.trainer.bench.summary import Gap, gap, lines, spread
@@ -28,6 +27,10 @@ BEFOREHAND = {printed.BOOKS: 0.1969}
 """R@20 of text-aware closed forms under "train", measured before this code was written."""
 TIE = 0.003
 """Differences of R@20 below this are ties (design notes)."""
+SEEDS = 5
+"""The target is their mean."""
+TEXT_FREE_PEERS = ("ItemKNN", "EASE", "GF-CF", "iALS", TEXT_FREE)
+"""Whoever is compared with the best of them is compared with all of them."""
 MINUTES = 30
 AIM_OF_FEW = 1.05
 
@@ -71,8 +74,7 @@ def rows(inputs: Inputs, *, composed: bool, epochs: int | None = None) -> list[R
 def _raw(epochs: int | None) -> Row:
     """Return the raw LightGCN with the loss that the default's graph model trains."""
     loss = "sampled softmax"
-    config = LOSSES[loss] if epochs is None else replace(LOSSES[loss], epochs=epochs)
-    return raw_row(FIRST, loss, config)
+    return raw_row(FIRST, loss, capped(LOSSES[loss], epochs))
 
 
 def write(table: Table, inputs: Inputs, data: str, out: Path) -> str:
@@ -99,31 +101,35 @@ def claims(table: Table, data: str) -> list[str]:
     if ours is None:
         return []
     return [
-        *_beforehand(float(ours.mean()), data),
+        *_beforehand(float(ours.mean()), data, seeds=_seeds(table)),
         *_text_free(ours, there, _few(table)),
         *_ratings(there),
         *_minutes(table),
     ]
 
 
-def _beforehand(mean: float, data: str) -> list[str]:
-    said = []
+def _beforehand(mean: float, data: str, *, seeds: int) -> list[str]:
+    """Compare with what was aimed at: the mean of SEEDS seeds, and no luckier few."""
+    said, enough = [], seeds >= SEEDS
+    value = f"R@20 {mean:.4f}, {seeds} of {max(seeds, SEEDS)} seeds,"
     if data in BEFOREHAND:
         least = BEFOREHAND[data] + TIE
-        words = f"R@20 {mean:.4f} is above {BEFOREHAND[data]:.4f} by more than {TIE}"
-        said.append(claim(words, met=mean > least))
+        words = f"{value} is above {BEFOREHAND[data]:.4f} by more than {TIE}"
+        said.append(claim(words, met=enough and mean > least))
     paper = printed.PRINTED.get(data, {}).get("LLMHNI")
     if paper is not None:
-        words = f"stretch: R@20 {mean:.4f} reaches the paper's printed {paper[0]:.4f}"
-        said.append(claim(words, met=mean >= paper[0]))
+        words = f"stretch: {value} reaches the paper's printed {paper[0]:.4f}"
+        said.append(claim(words, met=enough and mean >= paper[0]))
     return said
 
 
 def _text_free(ours: Floats, users: dict[str, Floats], few: Bools) -> list[str]:
-    peers = [*(row.name for row in peer_rows()), TEXT_FREE, "LightGCN, sampled softmax"]
-    found = {name: users[name] for name in peers if name in users}
-    if not found:
-        return []
+    absent = [name for name in TEXT_FREE_PEERS if name not in users]
+    if absent:
+        words = f"never below the best text-free peer: {', '.join(absent)} did not run"
+        return [f"- NOT MEASURED: {words}"]
+    peers = {*TEXT_FREE_PEERS, *(row.name for row in peer_rows()), "LightGCN, sampled softmax"}
+    found = {name: users[name] for name in sorted(peers) if name in users}
     best = max(found, key=lambda name: float(found[name].mean()))
     at = gap(ours, found[best], other=best)
     words = f"never below the best of {len(found)} text-free peers minus {TIE}: {_told(at)}"
@@ -178,6 +184,11 @@ def _short(name: str, cells: Sequence[Cell], few: Bools) -> list[str]:
     ]
     took = cells[0].figures
     return [name, *figures, str(took.get("cpu_seconds", "")), str(took.get("peak_gib", ""))]
+
+
+def _seeds(table: Table) -> int:
+    row = next(row for row in table.rows if row.name == OURS)
+    return len(table.found(row, TRAIN))
 
 
 def _few(table: Table) -> Bools:

@@ -3,18 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from services.recsys.align import PRESETS, align
-from services.recsys.data import Embeddings, Interactions, Signals, Split
+from services.recsys.data import Embeddings, Interactions, Signals
 from services.recsys.methods.llmhni import LLMHNI, Config
-from services.recsys.refine import Refinement
+from services.recsys.refine import RefineConfig, Refinement, refine
 from services.recsys.registry import BACKBONES
 from services.shared.canonical import Json, content_hash
 from services.shared.specs import LlmhniParams, RunSpec
+from services.trainer import spec as recipes
 from services.trainer.bench import raw_rows, recipe, trained
 from services.trainer.bench.corpus import fingerprint
 from services.trainer.bench.replay import Replay
@@ -97,7 +98,9 @@ def row(
             **asdict(config),
             "patience": patience,
             "texts": texts.key,
+            "alignment": cast("Json", asdict(PRESETS[preset])),
             "ratings": None if said is None else said.sha256,
+            "rule": None if said is None else cast("Json", asdict(_rule(preset))),
         },
         make=_maker(texts, preset, backbone, config, said),
         resumes=True,
@@ -139,8 +142,11 @@ def _maker(
 
 
 def _refined(work: Work, said: Replay, preset: Preset) -> Refinement:
-    spec = RunSpec(params=LlmhniParams.read({"preset": preset}))
-    return recipe.refined(Split(work.graph, work.split.val, work.split.test), said.pairs, spec)
+    return refine(work.graph, said.pairs, config=_rule(preset))
+
+
+def _rule(preset: Preset) -> RefineConfig:
+    return recipes.refinement(LlmhniParams.read({"preset": preset}))
 
 
 def _actions(refinement: Refinement | None) -> dict[str, object]:

@@ -106,7 +106,8 @@ def _by_ratings(path: Path, data: Path, known: Corpus, texts: Embeddings) -> lis
     told = rated_truth.read(path, users=users, items=items)
     if told is None:
         return [Section(f"Ratings of {path.stem}", rated_truth.UNTOLD, ["", ""], [])]
-    graph = rated_truth.noisy(known.split.train, told, seed=0)
+    told = rated_truth.true_of(known.split, told)
+    graph = rated_truth.noisy(known.split, told, seed=0)
     return rated_truth.sections(path.stem, told, graph, texts)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.recsys.data import Bools, Embeddings, Interactions, Ints
+from services.recsys.data import Bools, Embeddings, Interactions, Ints, Split
 from services.recsys.detect import KINDS, Kind, detect, plant
 from services.recsys.metrics import precision_recall
 from services.recsys.seeds import Seeds
@@ -17,9 +17,10 @@ from services.shared.canonical import Json
 from services.trainer.bench import signals
 from services.trainer.bench.cells import Cell, Cells
 from services.trainer.bench.corpus import Corpus, fingerprint
+from services.trainer.bench.planting import held_out
 from services.trainer.bench.signals import Noisy
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a signal changes its meaning."""
 SHARE = 0.2
 LOWEST = (1, 2, 5)
@@ -46,16 +47,22 @@ def all_planted(corpus: Corpus, texts: Embeddings, out: Path, *, seeds: int) -> 
     found = []
     for seed in range(seeds):
         for kind in KINDS:
-            train, fake = planting(corpus.split.train, kind, seed)
+            train, fake = planting(corpus.split, kind, seed)
             noisy = Noisy(train, texts, words, seed)
             scores = _scores(cells, kind, noisy)
             found.append(Planted(kind=kind, seed=seed, train=train, fake=fake, scores=scores))
     return found
 
 
-def planting(train: Interactions, kind: Kind, seed: int) -> tuple[Interactions, Bools]:
-    """Plant SHARE of the edges; a seed and a kind give the same fakes wherever they are asked."""
-    return plant(train, share=SHARE, kind=kind, rng=Seeds(seed).numpy(f"plant {kind}"))
+def planting(split: Split, kind: Kind, seed: int) -> tuple[Interactions, Bools]:
+    """Plant SHARE of the train edges; a fake that is held out would be none, and is left out.
+
+    A seed and a kind give the same fakes wherever they are asked.
+    """
+    rng = Seeds(seed).numpy(f"plant {kind}")
+    noisy, fake = plant(split.train, share=SHARE, kind=kind, rng=rng)
+    kept = ~(fake & held_out(split, users=noisy.users, items=noisy.items))
+    return noisy.where(kept), fake[kept]
 
 
 def caught(planted: Planted, name: str) -> Figures:

@@ -22,7 +22,7 @@ from services.recsys.verdicts import HIGH, RatedPairs
 from services.trainer.bench import endpoint
 from services.trainer.bench.answers import Asked
 from services.trainer.bench.arms import rated
-from services.trainer.bench.catching import certainty
+from services.trainer.bench.catching import certainty, heard
 from services.trainer.bench.corpus import TOLD_CHARS, Corpus
 from services.trainer.bench.detect_report import Section
 from services.trainer.bench.peers import tell
@@ -118,7 +118,7 @@ def suspicious_rows(question: Question, by_profile: dict[str, RatedPairs]) -> li
     for profile, pairs in by_profile.items():
         views = {"user view": pairs.user_view, "item view": pairs.item_view}
         for name, view in views.items():
-            judges[f"{name} [{profile}]"] = view.astype(np.float64)
+            judges[f"{name} [{profile}]"] = heard(view)
         both = certainty(pairs).astype(np.float64)
         judges[f"both views [{profile}]"] = both
         judges[f"both views and plausibility [{profile}]"] = rank_average(both, score)

@@ -10,6 +10,7 @@ import numpy as np
 
 from services.recsys.data import Embeddings
 from services.recsys.tfidf import tf_idf
+from services.shared.errors import InvalidError
 from services.trainer.bench import corpus, noise_report, published, replay
 from services.trainer.bench.answers import Profiles
 from services.trainer.bench.corpus import Corpus
@@ -18,9 +19,11 @@ from services.trainer.bench.listener import Listener
 from services.trainer.bench.noise_case import Case
 from services.trainer.bench.noise_losses import Found, Result
 from services.trainer.bench.noise_raters import rates
-from services.trainer.bench.noise_rows import EPOCHS, rows
+from services.trainer.bench.noise_rows import EPOCHS, TAKEN, rows
 from services.trainer.bench.peers import tell
 from services.trainer.bench.planting import Kind, planted
+from services.trainer.bench.replay import Replay
+from services.trainer.bench.replay_lines import Ids
 from services.trainer.bench.schedule import Clock
 from services.trainer.bench.tables import TRAIN, fill
 
@@ -111,7 +114,7 @@ class Bench:
 def _bench(data: Path, out: Path, ratings: Sequence[Path], plan: Plan, listener: Listener) -> Bench:
     known = corpus.read(data)
     user_ids, item_ids = published.ids(data)
-    said = [replay.read(path, users=user_ids, items=item_ids) for path in ratings]
+    said = _replayed(ratings, user_ids, item_ids)
     shares = [found for path in ratings if (found := rates(path)) is not None]
     # a text made of the edges that are judged may hold the very item: composed, nobody has one
     shown = known if plan.given else replace(known, users=("",) * len(known.users))
@@ -127,10 +130,21 @@ def _bench(data: Path, out: Path, ratings: Sequence[Path], plan: Plan, listener:
             words=tf_idf(known.items),
             profiles=cast("Profiles", shown),
             ask=listener,
-            said={one.name: one for one in said},
+            said=said,
             rates=shares[0] if shares else None,
         ),
     )
+
+
+def _replayed(paths: Sequence[Path], users: Ids, items: Ids) -> dict[str, Replay]:
+    """Return files of ratings by name, none of which may be taken for another source's rows."""
+    said: dict[str, Replay] = {}
+    for path in paths:
+        one = replay.read(path, users=users, items=items)
+        if one.name in TAKEN or one.name in said:
+            raise InvalidError(f"Ratings named {one.name}: rows go by that name, rename the file.")
+        said[one.name] = one
+    return said
 
 
 def _filled(case: Case, out: Path, *, clock: Clock, only: Sequence[str], epochs: int) -> Found:

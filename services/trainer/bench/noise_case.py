@@ -155,10 +155,10 @@ class Case:
         return Seeds(Seeds(self.planted.seed).integer(f"noise/{self.planted.share:g}"))
 
 
-def flagged(case: Case, rater: str) -> dict[str, float]:
+def flagged(case: Case, rater: str, *, mild: bool = False) -> dict[str, float]:
     """Return how G' by this rater treats the fakes: mean weights, edges gone."""
     weights = np.zeros(len(case.train), dtype=np.float32)
-    graph = case.weighed(rater)
+    graph = case.weighed(rater, mild=mild)
     at = case.train.locate(users=graph.users, items=graph.items)
     weights[at[at >= 0]] = graph.values()[at >= 0]
     fake = case.planted.fake

@@ -4,19 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import cast
 
-from services.recsys import default
+from services.recsys import align, default
 from services.recsys.data import Signals
 from services.recsys.default import Preset
 from services.recsys.methods.bpr import BPR, Config
 from services.recsys.methods.llmhni import LLMHNI
 from services.recsys.parts import Evidence
-from services.recsys.refine import Refinement
+from services.recsys.refine import RefineConfig, Refinement
 from services.recsys.registry import BACKBONES
 from services.trainer.bench import denoiser_rows, peers, raw_rows, trained
 from services.trainer.bench.asking import TEMPLATES
 from services.trainer.bench.corpus import fingerprint
 from services.trainer.bench.denoiser_rows import CPU, PATIENCE, Texts
 from services.trainer.bench.noise_case import (
+    AS_SAID,
     DECOYS,
     LOCAL,
     NONE,
@@ -32,6 +33,8 @@ DOUBT = "doubt"
 """G' weighed without any rating."""
 RAW = "raw"
 """G as it is."""
+TAKEN = frozenset({NONE, DOUBT, RAW, *RATERS})
+"""Sources that no file of ratings may be named like."""
 EPOCHS = 12
 SOFTMAX, DEFAULT, CLOSED = "LightGCN, sampled softmax", "default", "default, closed forms"
 ON_REFINED = {"GF-CF": False, "EASE": True}
@@ -50,7 +53,7 @@ def rows(case: Case, texts: Texts, *, epochs: int = EPOCHS) -> list[Row]:
     sources = [DOUBT, *raters]
     return [
         *_peers(),
-        *(_raw(loss, replace(config, epochs=epochs)) for loss, config in raw_rows.LOSSES.items()),
+        *(_raw(loss, raw_rows.capped(config, epochs)) for loss, config in raw_rows.LOSSES.items()),
         *(_peer(case, name, source) for name in ON_REFINED for source in sources),
         *(_softmax(case, source, epochs) for source in sources),
         *(
@@ -93,9 +96,11 @@ def _peer(case: Case, name: str, source: str) -> Row:
     def make(_: Work) -> Made:
         model, seconds = peers.fitted(trial, case.weighed(source, mild=ON_REFINED[name]))
         told: Figures = {"setting": trial.setting, "fit_seconds": seconds}
-        return Made(score_block=model.score_block, figures={**told, **flagged(case, source)})
+        seen = flagged(case, source, mild=ON_REFINED[name])
+        return Made(score_block=model.score_block, figures={**told, **seen})
 
-    plan = {"peer": name, "setting": trial.setting, "of": source, "mild": ON_REFINED[name]}
+    mild = repr(case.dials.mild) if ON_REFINED[name] else False
+    plan = {"peer": name, "setting": trial.setting, "of": source, "mild": mild}
     return _row(case, named(name, source), plan, make)
 
 
@@ -111,7 +116,7 @@ def _first(name: str) -> Callable[[Work], Made]:
 
 def _softmax(case: Case, source: str, epochs: int) -> Row:
     """Return the raw model's recipe on G' alone: its pairs and its propagation are weighed."""
-    config = replace(raw_rows.LOSSES["sampled softmax"], epochs=epochs)
+    config = raw_rows.capped(raw_rows.LOSSES["sampled softmax"], epochs)
 
     def make(work: Work) -> Made:
         graph = case.weighed(source)
@@ -157,6 +162,8 @@ def _llmhni(
 
     title = f"LLMHNI {denoiser_rows.TITLES[preset]}"
     plan = {"method": "llmhni", "preset": preset, **asdict(config), "patience": PATIENCE[preset]}
+    plan["alignment"] = asdict(align.PRESETS[preset])
+    plan["rule"] = None if source == NONE else asdict(RefineConfig())
     return _row(case, named(title, source), {**plan, "of": source}, make, resumes=True)
 
 
@@ -208,6 +215,10 @@ def _row(
         "decoys": repr(DECOYS),
         "ratings": case.said[str(plan["of"])].sha256 if plan["of"] in case.said else None,
     }
+    if plan["of"] in case.said:
+        known["rule"] = asdict(RefineConfig())
+    if plan["of"] == AS_SAID and case.rates is not None:
+        known["rates"] = fingerprint(case.rates.real, case.rates.fake)
     if plan["of"] in {LOCAL, PLACEBO}:
         known["prompts"] = {view: template.sha256 for view, template in TEMPLATES.items()}
     return Row(name=name, plan=cast("Figures", {**plan, **known}), make=make, resumes=resumes)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.recsys.data import Bools, Split
+from services.recsys.data import Bools, Ints, Split
 from services.recsys.detect import plant
 from services.recsys.seeds import Seeds
 
@@ -33,12 +33,17 @@ def planted(split: Split, *, share: float, seed: int, kind: Kind) -> Planted:
         return Planted(split=split, fake=none, share=0.0, seed=seed, kind=kind)
     rng = Seeds(seed).numpy(f"fakes/{kind}/{share:g}")
     noisy, fake = plant(split.train, share=share, kind=kind, rng=rng)
-    real = np.zeros(len(noisy), dtype=np.bool_)
-    for part in (split.val, split.test):
-        real |= part.contains(users=noisy.users, items=noisy.items)
-    kept = ~(fake & real)
+    kept = ~(fake & held_out(split, users=noisy.users, items=noisy.items))
     train = noisy.where(kept)
     fake = fake[kept]
     return Planted(
         split=Split(train, split.val, split.test), fake=fake, share=share, seed=seed, kind=kind
     )
+
+
+def held_out(split: Split, *, users: Ints, items: Ints) -> Bools:
+    """Return which pairs are validation's or test's, and so no fakes: (n,), (n,) -> (n,)."""
+    real = np.zeros(len(users), dtype=np.bool_)
+    for part in (split.val, split.test):
+        real |= part.contains(users=users, items=items)
+    return real

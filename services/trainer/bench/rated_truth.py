@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from services.recsys.data import Embeddings, Interactions
+from services.recsys.data import Bools, Embeddings, Interactions, Split
 from services.recsys.plausibility import plausibility
 from services.recsys.refine import RefineConfig, refine
 from services.recsys.seeds import Seeds
@@ -20,9 +20,10 @@ from services.recsys.suspicion import Scores, leave_one_out, rank_average, text_
 from services.recsys.texts import directions
 from services.recsys.verdicts import HIGH, RatedPairs, Words, soft_weights
 from services.trainer.bench import replay_lines
-from services.trainer.bench.catching import certainty
+from services.trainer.bench.catching import certainty, heard
 from services.trainer.bench.detect_report import Section
 from services.trainer.bench.detections import SHARE
+from services.trainer.bench.planting import held_out
 from services.trainer.bench.replay_lines import Ids
 from services.trainer.bench.standing import area, kept, share
 
@@ -44,7 +45,10 @@ class Known:
 
     def where(self, *kinds: str) -> "Known":
         """Return the pairs of these kinds."""
-        at = np.isin(self.kinds, kinds)
+        return self.at(np.isin(self.kinds, kinds))
+
+    def at(self, at: Bools) -> "Known":
+        """Return some of the pairs: (C,)."""
         given = self.pairs
         rest = RatedPairs(
             users=given.users[at],
@@ -105,11 +109,20 @@ def read(path: Path, *, users: Ids, items: Ids) -> Known | None:
     return Known(pairs=pairs, kinds=kinds)
 
 
-def noisy(train: Interactions, known: Known, *, seed: int) -> Interactions:
+def true_of(split: Split, known: Known) -> Known:
+    """Return the pairs without fakes that are held out: somebody chose them, they are none."""
+    pairs = known.pairs
+    real = held_out(split, users=pairs.users, items=pairs.items)
+    return known.at(~(real & (known.kinds == FAKE)))
+
+
+def noisy(split: Split, known: Known, *, seed: int) -> Interactions:
     """Return train with the file's fakes, and uniform ones up to SHARE of the edges.
 
-    The file's own graph had others: only those that it names are known.
+    The file's own graph had others: only those that it names are known. No pair that is drawn
+    here is held out.
     """
+    train = split.train
     fakes = known.where(FAKE).pairs
     sizes = {"n_users": train.n_users, "n_items": train.n_items}
     named = Interactions.build(users=fakes.users, items=fakes.items, **sizes)
@@ -121,7 +134,8 @@ def noisy(train: Interactions, known: Known, *, seed: int) -> Interactions:
             rng.integers(train.n_users, size=more),
             rng.integers(train.n_items, size=more),
         )
-        graph = graph.union(Interactions.build(users=users, items=items, **sizes))
+        free = ~held_out(split, users=users, items=items)
+        graph = graph.union(Interactions.build(users=users[free], items=items[free], **sizes))
     return graph
 
 
@@ -139,8 +153,8 @@ def scores_of(known: Known, graph: Interactions, texts: Embeddings) -> dict[str,
         "leave-one-out": leave_one_out(graph)[at],
         "profile against item": text_cosine(texts, users=pairs.users, items=pairs.items),
         "plausibility": best,
-        "user view": pairs.user_view.astype(np.float64),
-        "item view": pairs.item_view.astype(np.float64),
+        "user view": heard(pairs.user_view),
+        "item view": heard(pairs.item_view),
         "both views": both,
         "both views and leave-one-out": rank_average(both, leave_one_out(graph)[at]),
         "both views and plausibility": rank_average(both, best),

@@ -26,10 +26,15 @@ NAMES = {"lightgcn": "LightGCN", "mf": "MF", "ngcf": "NGCF"}
 def raw_rows(*, epochs: int | None = None) -> list[Row]:
     """Return one row per backbone and loss; `epochs` caps all of them."""
     return [
-        raw_row(backbone, loss, config if epochs is None else replace(config, epochs=epochs))
+        raw_row(backbone, loss, capped(config, epochs))
         for backbone in backbones()
         for loss, config in LOSSES.items()
     ]
+
+
+def capped(config: Config, epochs: int | None) -> Config:
+    """Return a config with at most so many epochs."""
+    return config if epochs is None else replace(config, epochs=min(epochs, config.epochs))
 
 
 def backbones() -> list[str]:

@@ -17,6 +17,7 @@ from services.recsys.topk import inner_product
 from services.shared.canonical import Json, content_hash
 from services.shared.errors import InvalidError
 from services.trainer.bench import (
+    corpus,
     levers,
     published,
     speed_lightgcn,
@@ -26,6 +27,7 @@ from services.trainer.bench import (
     speed_report,
 )
 from services.trainer.bench.cells import Cell, Cells
+from services.trainer.bench.corpus import Corpus, fingerprint
 from services.trainer.bench.peers import tell
 
 
@@ -48,10 +50,11 @@ def command(
     parts = published.parts(data)
     if "train" not in parts or "test" not in parts:
         raise InvalidError(f"{data} needs rows of train and of test.")
+    known = _with_texts(data) if quality else None
     figures = measure(data.name, parts, out, steps=steps, cycles=cycles, recbole=recbole)
-    if quality:
+    if known is not None:
         cells = Cells(out / "cells", total=speed_quality.ROWS)
-        figures["quality"] = speed_quality.measure(data, out, cells)
+        figures["quality"] = speed_quality.measure(data.name, known, out, cells)
     text = speed_report.markdown(data.name, figures)
     table = out / f"speed-{data.name}.csv"
     table.with_suffix(".md").write_text(text, encoding="utf-8")
@@ -59,6 +62,14 @@ def command(
         csv.writer(file).writerows(speed_report.table(figures))
     print(text)
     print(f"{table.with_suffix('.md')}, {table.name}")
+
+
+def _with_texts(data: Path) -> Corpus:
+    """Return the folder's split and texts; half an hour later it would be late to miss them."""
+    try:
+        return corpus.read(data)
+    except InvalidError as error:
+        raise InvalidError(f"--quality needs rows of val, and texts. {error.detail}") from None
 
 
 def measure(
@@ -76,7 +87,8 @@ def measure(
     plan: dict[str, Json] = {
         "bench": "speed",
         "data": name,
-        "pairs": len(train),
+        "train": fingerprint(train.keys()),
+        "shape": [train.n_users, train.n_items],
         "device": device(),
     }
 
@@ -93,19 +105,22 @@ def measure(
     found["batches"] = cell("batches", lambda: speed_lightgcn.larger(train))
     found["recbole"] = {"absent": "RecBole was not asked for."}
     if recbole:
-        tried = cell(
-            "recbole",
-            lambda: speed_recbole.measure(train, out, size=size, steps=min(steps, 30)),
-            steps=steps,
-        )
-        found["recbole"] = tried
+        try:
+            found["recbole"] = cell(
+                "recbole",
+                lambda: speed_recbole.measure(train, out, size=size, steps=min(steps, 30)),
+                steps=steps,
+            )
+        except speed_recbole.AbsentError as why:  # no cell: the next time it may be there
+            found["recbole"] = {"absent": str(why)}
     found["llmhni"] = cell(
         "llmhni",
         lambda: speed_llmhni.measure(train, cycles=cycles),
         cycles=cycles,
         rows=content_hash(list(speed_llmhni.VARIANTS))[:8],
     )
-    found["ranking"] = cell("ranking", lambda: ranking(train, parts["test"]))
+    asked = fingerprint(parts["test"].keys())
+    found["ranking"] = cell("ranking", lambda: ranking(train, parts["test"]), test=asked)
     return found
 
 

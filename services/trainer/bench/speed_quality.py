@@ -22,10 +22,10 @@ from services.recsys.samplers.uniform import Uniform
 from services.recsys.seeds import Seeds
 from services.recsys.suspicion import leave_one_out
 from services.recsys.topk import inner_product
-from services.shared.canonical import Json
+from services.shared.canonical import Json, content_hash
 from services.trainer.bench import corpus, levers, speed_llmhni
 from services.trainer.bench.cells import Cell, Cells
-from services.trainer.bench.corpus import Corpus
+from services.trainer.bench.corpus import Corpus, fingerprint
 
 EPOCHS, EPOCHS_LLMHNI = 30, 10
 WEAK = 20
@@ -44,14 +44,18 @@ LINEAR = "as printed, linear projector"
 ROWS = len(BATCHES) + len(PRICED) + 2
 
 
-def measure(data: Path, out: Path, cells: Cells) -> dict[str, Figures]:
-    """Return each row's validation Recall@20; a folder without texts or val has no rows."""
-    known = corpus.read(data)
+def measure(data: str, known: Corpus, out: Path, cells: Cells) -> dict[str, Figures]:
+    """Return each row's validation Recall@20; `data` is the folder's name."""
     split = known.split
+    read: dict[str, Json] = {
+        "data": data,
+        "split": fingerprint(split.train.keys(), split.val.keys()),
+        "texts": content_hash([list(known.users), list(known.items)]),
+    }
     found: dict[str, Figures] = {}
 
     def row(name: str, compute: Callable[[], float]) -> None:
-        plan: dict[str, Json] = {"bench": "speed quality", "data": data.name, "row": name}
+        plan: dict[str, Json] = {"bench": "speed quality", **read, "row": name}
         plan |= {"epochs": EPOCHS, "epochs_llmhni": EPOCHS_LLMHNI}
         found[name] = cells.get(plan, lambda: Cell(figures={"recall@20": compute()})).figures
 

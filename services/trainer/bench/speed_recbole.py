@@ -21,26 +21,29 @@ LOCK = ROOT / "requirements" / "recbole.lock"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 
+class AbsentError(Exception):
+    """RecBole could not be installed or run; the message is a sentence that says why."""
+
+
 def measure(train: Interactions, out: Path, *, size: int, steps: int) -> Cell:
-    """Time RecBole's steps; the figure `absent` says in a sentence why there are none."""
-    python, problem = _environment(out / "recbole")
-    if python is None:
-        return Cell(figures={"absent": problem})
-    pairs = out / "recbole" / "pairs.npz"
+    """Time RecBole's steps; raises AbsentError where there are none."""
+    folder = (out / "recbole").resolve()  # the child works in it: its paths must not be ours
+    python = _environment(folder)
+    pairs = folder / "pairs.npz"
     np.savez(pairs, users=train.users, items=train.items)
     settings = {"batch": size, "steps": steps, "layers": LAYERS, "lr": LR}
     tell(f"RecBole: {steps} steps")
     done = subprocess.run(  # noqa: S603 - the environment's own Python and our own file
-        [python, recbole_lightgcn.__file__, pairs, out / "recbole" / "data", json.dumps(settings)],
+        [python, recbole_lightgcn.__file__, pairs, folder / "data", json.dumps(settings)],
         check=False,
         capture_output=True,
         text=True,
-        cwd=out / "recbole",
+        cwd=folder,
         env={"PATH": os.defpath, "OMP_NUM_THREADS": "1"},
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        return Cell(figures={"absent": f"RecBole is installed and does not run: {last}"})
+        raise AbsentError(f"RecBole is installed and does not run: {last}")
     seconds = np.array(json.loads(done.stdout.splitlines()[-1]))
     median = float(np.median(seconds))
     return Cell(
@@ -48,26 +51,28 @@ def measure(train: Interactions, out: Path, *, size: int, steps: int) -> Cell:
     )
 
 
-def _environment(folder: Path) -> tuple[Path | None, str]:
-    """Return the environment's Python, made if it is not there, or None and why."""
+def _environment(folder: Path) -> Path:
+    """Return the environment's Python, made if it is not there."""
     python = folder / "bin" / "python"
     if (folder / "ready").exists():
-        return python, ""
+        return python
     if sys.version_info[:2] != (3, 11):
-        return None, "RecBole 1.2.1 asks for ray 2.6, which has no wheel for this Python: 3.11 has."
+        raise AbsentError(
+            "RecBole 1.2.1 asks for ray 2.6, which has no wheel for this Python: 3.11 has."
+        )
     tell(f"RecBole: making an environment in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "install.log"
     pip = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", f"--log={log}"]
     sources = (["--no-index"], ["--index-url", CPU_INDEX, "--retries", "1"])
     if _fails([sys.executable, "-m", "venv", str(folder)]):
-        return None, "no environment could be made: is the module venv there?"
+        raise AbsentError("no environment could be made: is the module venv there?")
     if all(_fails([*pip, *source, TORCH]) for source in sources):
-        return None, f"{TORCH} for CPUs could not be installed."
+        raise AbsentError(f"{TORCH} for CPUs could not be installed.")
     if _fails([*pip, "--require-hashes", "-r", str(LOCK)]):
-        return None, f"{LOCK.name} could not be installed: {log} says why."
+        raise AbsentError(f"{LOCK.name} could not be installed: {log} says why.")
     (folder / "ready").touch()
-    return python, ""
+    return python
 
 
 def _fails(command: list[str]) -> bool:

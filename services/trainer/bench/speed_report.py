@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from services.trainer.bench import levers, speed_llmhni
 
 Figures = Mapping[str, Any]
@@ -11,6 +13,9 @@ EXACT = 1e-4
 
 TIE = 0.003
 """Of Recall@20: less is none."""
+
+CHEAP = 2.5
+"""Times our LightGCN that the cheap variant may take."""
 
 
 def markdown(name: str, found: Figures) -> str:
@@ -33,7 +38,8 @@ def claims(found: Figures) -> Iterator[str]:
     rows = found["lightgcn"]["rows"]
     ships = rows[levers.SHIPS]
     yield _claim("LightGCN's epoch at least 5 times faster", ships["times the usual"], least=5.0)
-    apart = max(row["loss apart"] for row in rows.values() if row["exact"])
+    # not max: a NaN behind the first row would be smaller than nothing
+    apart = float(np.max([row["loss apart"] for row in rows.values() if row["exact"]]))
     steps = found["lightgcn"]["steps"]
     yield _claim(f"the losses of {steps} steps within 1e-4", apart, most=EXACT, form="{:.1e}")
     if "absent" in found["recbole"]:
@@ -55,15 +61,24 @@ def _claims_of_llmhni(found: Figures) -> Iterator[str]:
     )
     yield _claim("LLMHNI as printed at most 4 times our LightGCN", printed, most=4.0)
     yield _claim(f"LLMHNI as printed, {speed_llmhni.HALVED}, at most 4 times", halved, most=4.0)
-    yield _claim(f"LLMHNI, {speed_llmhni.CHEAP}, at most 2.5 times", cheap, most=2.5)
-    if "quality" in found:
-        values = (
-            found["quality"][name]["recall@20"]
-            for name in (speed_llmhni.PRINTED, speed_llmhni.CHEAP)
+    yield _cheap(cheap, found.get("quality"))
+
+
+def _cheap(times: float, quality: Figures | None) -> str:
+    """Return the claim of the cheap variant: nothing is won by speed that costs quality."""
+    name = f"LLMHNI, {speed_llmhni.CHEAP}"
+    if quality is None:
+        return (
+            f"NOT MEASURED: {name}: {times:.2f} times (at most 2.5), its R@20 was not read: "
+            "--quality"
         )
-        first, second = values
-        words = "and its validation R@20 no more than .003 below the printed one's"
-        yield _claim(words, second - first, least=-TIE, form="{:+.4f}")
+    first, second = (
+        quality[row]["recall@20"] for row in (speed_llmhni.PRINTED, speed_llmhni.CHEAP)
+    )
+    words = f"{name}, at most 2.5 times ({times:.2f})"
+    words += " and its validation R@20 no more than .003 below the printed one's"
+    least = -TIE if times <= CHEAP else float("inf")
+    return _claim(words, second - first, least=least, form="{:+.4f}")
 
 
 def _claim(

@@ -97,7 +97,9 @@ def _vectors(known: Corpus, out: Path, users: str) -> Embeddings:
 
 
 def _ratings(one: str, known: Corpus, data: Path, out: Path, users: str) -> Replay:
-    path = out / f"{LOCAL}.jsonl" if one == LOCAL else Path(one)
+    # texts and pairs shape what the endpoint says: answers to others are no answers here
+    own = out / f"{LOCAL}-{data.resolve().name}-{users}.jsonl"
+    path = own if one == LOCAL else Path(one)
     if one == LOCAL and not path.exists():
         tell(f"rating at most {PAIRS} pairs by the local endpoint")
         told_of = corpus.retold(known) if users == "composed" else known
