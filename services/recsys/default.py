@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import torch
+
 from services.recsys import parts as made
 from services.recsys.blend import Blend, Part, Scale, Scorer
 from services.recsys.data import Interactions, Split
@@ -82,11 +84,13 @@ def fit(
     solved: Mapping[str, Chosen] | None = None,
     folder: Path | None = None,
     tell: Tell = lambda _: None,
+    device: torch.device | None = None,
 ) -> Default:
     """Fit all parts on train and choose on val; test is never read.
 
     `solved` saves another seed the parts that have none. With a `folder` LLMHNI goes on after its
-    last finished epoch. `tell` hears a sentence per part.
+    last finished epoch. `tell` hears a sentence per part. LLMHNI trains on the `device`, the CPU
+    unless told.
     """
     preset = preset or Preset()
     judge = Judge(split, preset.judged)
@@ -94,7 +98,9 @@ def fit(
     graphs = made.graphs(split.train, evidence)
     parts |= _best(made.IALS, preset.ials, graphs, evidence, judge, tell, seed=seed)
     if preset.graph is not None:
-        parts[made.GRAPH] = _trained(split, evidence, preset.graph, judge, seed, folder, tell)
+        parts[made.GRAPH] = _trained(
+            split, evidence, preset.graph, judge, seed, folder, tell, device=device
+        )
     blend, value = weigh({name: one.model for name, one in parts.items()}, judge, preset.scales)
     tell(f"blend ({blend.scale}): {value:.4f}, {told(blend)}")
     choices = Choices(
@@ -121,7 +127,7 @@ def solve(
     return found
 
 
-def refit(
+def refit(  # noqa: PLR0913 - the preset's dials, all by keyword
     train: Interactions,
     evidence: Evidence,
     choices: Choices,
@@ -131,6 +137,7 @@ def refit(
     solved: dict[str, Scorer] | None = None,
     folder: Path | None = None,
     tell: Tell = lambda _: None,
+    device: torch.device | None = None,
 ) -> Blend:
     """Train what was chosen on other edges, such as train and val together; nothing is judged.
 
@@ -144,7 +151,7 @@ def refit(
             tell(f"{name} again, on {len(train):,} edges")
             model = solved.get(name)
             if model is None:
-                model = _again(name, train, evidence, choices, preset, seed, folder)
+                model = _again(name, train, evidence, choices, preset, seed, folder, device=device)
             if name not in made.SEEDED:
                 solved[name] = model
             parts.append(Part(name, model, weight))
@@ -186,6 +193,8 @@ def _trained(
     seed: int,
     folder: Path | None,
     tell: Tell,
+    *,
+    device: torch.device | None,
 ) -> Chosen:
     """Train LLMHNI, its epoch and the graph it serves chosen on validation."""
     trained = made.graph_model(
@@ -196,6 +205,7 @@ def _trained(
         validate=lambda z: judge(inner_product(z)),
         folder=folder,
         tell=tell,
+        device=device,
     )
     value = judge(trained.model.score_block)
     return Chosen(trained.model, trained.source, value, epochs=trained.epochs)
@@ -209,13 +219,15 @@ def _again(
     preset: Preset,
     seed: int,
     folder: Path | None,
+    *,
+    device: torch.device | None,
 ) -> Scorer:
     source = choices.sources[name]
     if name == made.GRAPH:
         recipe = preset.graph or GraphRecipe()
         frozen = replace(recipe, config=replace(recipe.config, epochs=choices.epochs))
         return made.graph_model(
-            train, evidence, frozen, seed=seed, serve=source, folder=folder
+            train, evidence, frozen, seed=seed, serve=source, folder=folder, device=device
         ).model
     settings: dict[str, Setting] = {made.EASE: preset.ease[choices.ease]} if preset.ease else {}
     settings |= {made.IALS: preset.ials[choices.ials]} if preset.ials else {}

@@ -143,7 +143,7 @@ def _ease(setting: EaseSetting, evidence: Evidence) -> CollectiveEase:
     )
 
 
-def graph_model(
+def graph_model(  # noqa: PLR0913 - the loop's dials, all by keyword
     train_edges: Interactions,
     evidence: Evidence,
     recipe: GraphRecipe,
@@ -153,8 +153,12 @@ def graph_model(
     serve: str | None = None,
     folder: Path | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    device: torch.device | None = None,
 ) -> Trained:
-    """Train LLMHNI on G and G'; `serve` names the graph where no validation chooses it."""
+    """Train LLMHNI on G and G'; `serve` names the graph where no validation chooses it.
+
+    On the CPU unless told; the vectors come back to it.
+    """
     config, own, texts = recipe.config, Seeds(Seeds(seed).integer(GRAPH)), evidence.texts
     aligned = None
     if texts is not None and config.semantic:
@@ -166,7 +170,7 @@ def graph_model(
         train_edges,
         signals,
         seeds=own,
-        device=torch.device("cpu"),
+        device=device or torch.device("cpu"),
     )
     fitted = train(
         method,
@@ -182,6 +186,6 @@ def graph_model(
     )
     vectors, source = fitted.embeddings, fitted.graph
     if serve is not None:
-        vectors, source = method.served()[serve], serve
+        vectors, source = method.served()[serve].to("cpu"), serve
     epochs = fitted.best_epoch + 1
     return Trained(Vectors.of(vectors, train_edges), source, epochs)

@@ -85,7 +85,7 @@ MUTANTS = (
     core(
         "pairs of one item are negatives of each other",
         "losses.py",
-        "return gap + torch.log1p(-twins * (-gap).exp())",
+        "return (gap + torch.log1p(-others)).clamp_min(0)",
         "return gap",
         "llmhni",
     ),
@@ -176,8 +176,8 @@ MUTANTS = (
     core(
         "who has no text gets the mean of all",
         "texts.py",
-        "(side - mean) * there",
-        "side - mean",
+        "(side - mean(side)) * known(side)",
+        "side - mean(side)",
         "suspicion",
         "align::test_who_has_no_text_is_like_nobody",
     ),

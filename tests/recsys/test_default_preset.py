@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from services.recsys.blend import Blend, Part
+from services.recsys.blend import Blend, Part, Vectors
 from services.recsys.closed_forms import CollectiveEase
 from services.recsys.data import Embeddings, Interactions, Split
 from services.recsys.default import Default, Preset, fit, refit, solve
@@ -144,3 +144,14 @@ def test_a_known_users_history_and_raw_vector_are_scored_as_that_user(known: Evi
     np.testing.assert_allclose(folded, model.score_block(np.arange(6)), rtol=1e-4, atol=1e-5)
     silent = model.score_texts(np.zeros((1, 4), dtype=np.float32))
     assert not silent.any()  # a missing text is no text far from the mean
+
+
+def test_the_graph_model_trains_on_the_device_and_its_vectors_come_back(
+    known: Evidence, device: torch.device
+) -> None:
+    found = fit(split(), known, preset=SMALL, device=device)
+    again = refit(split().train, known, found.choices, preset=SMALL, device=device)
+    model = found.parts[GRAPH].model
+    assert isinstance(model, Vectors)
+    assert model.embeddings.users.device.type == "cpu"
+    assert again.score_block(np.arange(3)).shape == (3, 100)
