@@ -50,7 +50,8 @@ def test(words: list[str]) -> int:
 def soak(words: list[str]) -> int:
     """The long series: faults on a running stack, then every property with thousands of examples.
 
-    Words go to the faults (`--help` lists them), those behind `--` to pytest.
+    Among the tests of that profile are twenty trainings that are killed and resumed. Words go to
+    the faults (`--help` lists them), those behind `--` to pytest.
     """
     split = words.index("--") if "--" in words else len(words)
     broken = run("-m", "tests.faults", *words[:split])

@@ -33,6 +33,34 @@ def test_missing_texts_are_told_by_their_file(folder: Path, tmp_path: Path) -> N
         corpus.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        (b"no gzip", ""),
+        (gzip.compress(b'{"id": 1, "text": "a"}\n{'), ", line 2"),
+        (gzip.compress(b'{"id": 1}'), ", line 1"),
+        (gzip.compress(b"[1]"), ", line 1"),
+    ],
+)
+def test_texts_that_cannot_be_read_are_told_by_file_and_line(
+    folder: Path, tmp_path: Path, raw: bytes, line: str
+) -> None:
+    (tmp_path / "interactions.parquet").write_bytes((folder / "interactions.parquet").read_bytes())
+    path = tmp_path / "users.jsonl.gz"
+    path.write_bytes(raw)
+    with pytest.raises(InvalidError) as error:
+        corpus.read(tmp_path)
+    assert error.value.detail == f"{path}{line}: a JSON object a line with id and text."
+
+
+def test_composed_texts_need_no_file_of_users(folder: Path, tmp_path: Path) -> None:
+    for name in ("interactions.parquet", "items.jsonl.gz"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    found = corpus.read(tmp_path, composed=True)
+    assert found.users == ("",) * USERS
+    assert found.items == corpus.read(folder).items
+
+
 def test_a_composed_text_is_the_mean_of_the_train_items() -> None:
     train = Interactions.build(users=[0, 0, 2], items=[0, 1, 1], n_users=3, n_items=2)
     found = corpus.composed(torch.tensor([[1.0, 0.0], [0.0, 4.0]]), train)

@@ -71,10 +71,27 @@ def test_each_fault_is_told_with_its_line(tmp_path: Path) -> None:
     assert _refused(tmp_path, {**GOOD, "score": "1"}) == (
         'FILE, line 1: score "1" is no finite number.'
     )
+    assert _refused(tmp_path, GOOD, {**GOOD, "item_id": 10, "score": 10**400}) == (
+        f"FILE, line 2: score 1{39 * '0'} is no finite number."
+    )
+    assert _refused(tmp_path, {**GOOD, "kind": ["real"]}) == (
+        'FILE, line 1: kind ["real"] is no word.'
+    )
     assert _refused(tmp_path, GOOD, "", GOOD) == (
         "FILE, line 3: the pair of line 1 stands there again."
     )
     assert _refused(tmp_path, "") == "FILE has no rating that could be used."
+
+
+def test_true_is_nobody_s_id(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="line 1: user_id true is not in the dataset"):
+        replay.read(_file(tmp_path, {**GOOD, "user_id": True}), users=[0, 1], items=ITEMS)
+
+
+def test_a_reason_may_hold_any_sign_that_json_lets_stand(tmp_path: Path) -> None:
+    line = json.dumps({**GOOD, "user_reason": "so\u2028and\u0085so"}, ensure_ascii=False)
+    found = replay.read(_file(tmp_path, line + "\r"), users=USERS, items=ITEMS)
+    assert found.pairs.items.tolist() == [1]
 
 
 def test_no_file_and_no_text_are_refused(tmp_path: Path) -> None:

@@ -25,11 +25,17 @@ def test_generated_degrees_fall_by_a_power() -> None:
     assert degrees.min() > 0
 
 
+@pytest.mark.parametrize(("peak", "verdict"), [(11.9, "MET"), (12.1, "MISSED")])
+def test_the_claim_is_of_thirty_million(peak: float, verdict: str) -> None:
+    rows = [{"edges": n, "GiB at the peak": peak} for n in (1e6, 3e7)]
+    assert scale._claim(rows) == f"- {verdict}: 30,000,000 pairs within 12 GiB ({peak:.2f})"
+
+
 def test_the_command_measures_a_size_in_a_process_of_its_own(tmp_path: Path) -> None:
     words = ["--out", str(tmp_path), "--size", "10000"]
     done = CliRunner().invoke(scale.command, words)
     assert done.exit_code == 0, done.output
-    assert "- MET: 10,000 pairs within 12 GiB" in done.stdout
+    assert "- NOT MEASURED: 30,000,000 pairs within 12 GiB" in done.stdout
     assert "| 10,000 | 400 | 166 | 20 |" in done.stdout
     rows = (tmp_path / scale.CSV).read_text().splitlines()
     assert len(rows) == 2

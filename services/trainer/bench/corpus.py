@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -19,6 +20,7 @@ from services.trainer.bench import endpoint, published
 from services.trainer.bench.answers import Asked
 from services.trainer.bench.peers import tell
 
+WANTED = "a JSON object a line with id and text."
 TOLD, TOLD_CHARS = 6, 240
 """Of how many train items a retold user's text speaks, and how much of each item's text."""
 
@@ -32,15 +34,17 @@ class Corpus:
     items: tuple[str, ...]  # (I,)
 
 
-def read(folder: Path) -> Corpus:
+def read(folder: Path, *, composed: bool = False) -> Corpus:
     """Return the split with `users.jsonl.gz` and `items.jsonl.gz` (an object a line: id, text).
 
-    Raises InvalidError as `published.read` does, and when a file of texts is missing.
+    Where users' texts are `composed`, nobody needs a file of them: missing, all are empty. Raises
+    InvalidError as `published.read` does, and when a file of texts is missing or can't be read.
     """
     split, (users, items) = published.read(folder), published.ids(folder)
+    told = folder / "users.jsonl.gz"
     return Corpus(
         split,
-        users=_texts(folder / "users.jsonl.gz", users),
+        users=("",) * len(users) if composed and not told.exists() else _texts(told, users),
         items=_texts(folder / "items.jsonl.gz", items),
     )
 
@@ -97,9 +101,24 @@ def retold(corpus: Corpus) -> Corpus:
 def _texts(path: Path, ids: Sequence[int | str]) -> tuple[str, ...]:
     if not path.exists():
         raise InvalidError(f"{path.parent} has no {path.name}: texts by id, a JSON object a line.")
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        by_id = {row["id"]: str(row["text"] or "") for row in map(json.loads, lines)}
+    try:
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
+            told = [_told(line, f"{path}, line {n}") for n, line in enumerate(lines, start=1)]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
+        raise InvalidError(f"{path}: {WANTED}") from None
+    by_id = dict(told)
     return tuple(by_id.get(one, "") for one in ids)
+
+
+def _told(line: str, where: str) -> tuple[int | str, str]:
+    """Return a line's id and text."""
+    try:
+        row = json.loads(line)
+        if isinstance(row["id"], (int, str)):
+            return row["id"], str(row["text"] or "")
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise InvalidError(f"{where}: {WANTED}")
 
 
 def blank(vectors: Tensor, texts: Sequence[str]) -> Tensor:

@@ -112,7 +112,7 @@ class Bench:
 
 
 def _bench(data: Path, out: Path, ratings: Sequence[Path], plan: Plan, listener: Listener) -> Bench:
-    known = corpus.read(data)
+    known = corpus.read(data, composed=not plan.given)
     user_ids, item_ids = published.ids(data)
     said = _replayed(ratings, user_ids, item_ids)
     shares = [found for path in ratings if (found := rates(path)) is not None]

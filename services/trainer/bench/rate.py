@@ -35,7 +35,7 @@ SAYS_EVERY = 5.0
 )
 def command(data: Path, out: Path, pairs: int, seed: int, users: str) -> None:
     """Rate a split's suspicious pairs by the local endpoint; writes OUT/ratings.jsonl."""
-    known = corpus.read(data)
+    known = corpus.read(data, composed=users == "composed")
     if users == "composed":
         known = corpus.retold(known)
     path = out / "ratings.jsonl"

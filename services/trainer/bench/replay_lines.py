@@ -1,11 +1,10 @@
 """The lines of a file of ratings, each looked at before it is believed."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from services.recsys.verdicts import LABELS, MISSING
 from services.shared.errors import InvalidError
@@ -23,7 +22,7 @@ class Line:
     item: int
     views: tuple[int, int]
     score: float
-    kind: object
+    kind: str | None
 
 
 def lines(raw: bytes, path: Path, *, users: Ids, items: Ids) -> list[Line]:
@@ -49,13 +48,14 @@ def _row(given: dict[str, object], at: Mapping[str, Mapping[int | str, int]], wh
         item=_index(given, "item_id", at, where),
         views=(_label(given, VIEWS[0], where), _label(given, VIEWS[1], where)),
         score=_score(given, where),
-        kind=given.get("kind"),
+        kind=_kind(given, where),
     )
 
 
 def _texts(raw: bytes, path: Path) -> list[str]:
     try:
-        return raw.decode("utf-8").splitlines()
+        # not splitlines: within JSON a reason may hold U+2028 as it is
+        return raw.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         number = raw[: error.start].count(b"\n") + 1
         raise InvalidError(f"{path}, line {number}: not UTF-8.") from None
@@ -82,7 +82,9 @@ def _index(
     row: dict[str, object], name: str, at: Mapping[str, Mapping[int | str, int]], where: str
 ) -> int:
     ident = row[name]
-    known = at[name].get(ident) if isinstance(ident, (int, str)) else None
+    known = None
+    if isinstance(ident, (int, str)) and not isinstance(ident, bool):  # True is 1 to a dict
+        known = at[name].get(ident)
     if known is None:
         raise InvalidError(f"{where}: {name} {json.dumps(ident)} is not in the dataset.")
     return known
@@ -101,6 +103,20 @@ def _label(row: dict[str, object], view: str, where: str) -> int:
 
 def _score(row: dict[str, object], where: str) -> float:
     score = row.get("score", 0.0)
-    if isinstance(score, bool) or not isinstance(score, (int, float)) or not np.isfinite(score):
-        raise InvalidError(f"{where}: score {json.dumps(score)} is no finite number.")
+    if isinstance(score, bool) or not isinstance(score, (int, float)) or not _finite(score):
+        raise InvalidError(f"{where}: score {json.dumps(score)[:40]} is no finite number.")
     return float(score)
+
+
+def _finite(score: float) -> bool:
+    try:
+        return math.isfinite(score)
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
+def _kind(row: dict[str, object], where: str) -> str | None:
+    kind = row.get("kind")
+    if kind is not None and not isinstance(kind, str):
+        raise InvalidError(f"{where}: kind {json.dumps(kind)[:40]} is no word.")
+    return kind

@@ -63,7 +63,7 @@ def options(command: Callable[..., None]) -> Callable[..., Any]:
 
 def read(data: Path, out: Path, ratings: Sequence[str], users: str, clock: Clock) -> Inputs:
     """Read all that the rows need; the clock runs already."""
-    known = corpus.read(data)
+    known = corpus.read(data, composed=users == "composed")
     said = [_ratings(one, known, data, out, users) for one in ratings]
     names = [one.name for one in said]
     for name in names:
