@@ -99,7 +99,7 @@ MUTANTS = (
         "checkpoint.py",
         'beside = path.with_suffix(f".{os.getpid()}.tmp")',
         "beside = path",
-        "resume",
+        "killed_trainings",
     ),
     core(
         "an epoch's history is never written",
