@@ -65,3 +65,14 @@ def test_a_composed_text_is_the_mean_of_the_train_items() -> None:
     train = Interactions.build(users=[0, 0, 2], items=[0, 1, 1], n_users=3, n_items=2)
     found = corpus.composed(torch.tensor([[1.0, 0.0], [0.0, 4.0]]), train)
     assert found.tolist() == [[0.5, 2.0], [0.0, 0.0], [0.0, 4.0]]
+
+
+def test_texts_whose_ids_are_all_strangers_are_refused(folder: Path, tmp_path: Path) -> None:
+    for name in ("interactions.parquet", "items.jsonl.gz"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    with gzip.open(tmp_path / "users.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write(json.dumps({"id": "0", "text": "a string where the log has a number"}))
+    with pytest.raises(
+        InvalidError, match=r"none of its ids is in interactions\.parquet: '0', not 0"
+    ):
+        corpus.read(tmp_path)

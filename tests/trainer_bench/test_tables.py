@@ -333,3 +333,14 @@ def _said(users: Any, items: Any, label: int) -> Replay:  # noqa: ANN401 - array
         scores=np.zeros(len(users)),
     )
     return Replay(name="said", sha256="00", pairs=pairs, left_out=0)
+
+
+def test_a_word_of_only_that_names_no_row_is_refused_with_the_names(
+    folder: Path, tmp_path: Path, texts: Texts
+) -> None:
+    curves = sensitivity.points(texts, "default", None, epochs=2)
+    rows = [row for curve in curves.values() for row in curve.values()]
+    with pytest.raises(
+        InvalidError, match=r"--only nosuchrow: no row's name holds it\. The rows: "
+    ):
+        _fill(folder, tmp_path, rows, only=("nosuchrow",), reads=(VALIDATION,))

@@ -97,7 +97,8 @@ def _stopping(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _stay(console: Console, endpoints: Endpoints, home: Path) -> None:
     console.print(f"Up at {endpoints.api_url} until Ctrl-C.", highlight=False)
-    console.print(f"Its processes: winnow --home {home} status", highlight=False, soft_wrap=True)
+    winnow = Path(sys.executable).with_name("winnow")
+    console.print(f"Its processes: {winnow} --home {home} status", highlight=False, soft_wrap=True)
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 

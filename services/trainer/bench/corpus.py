@@ -107,6 +107,13 @@ def _texts(path: Path, ids: Sequence[int | str]) -> tuple[str, ...]:
     except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         raise InvalidError(f"{path}: {WANTED}") from None
     by_id = dict(told)
+    known = sum(one in by_id for one in ids)
+    if by_id and not known:
+        one, other = next(iter(by_id)), ids[0]
+        raise InvalidError(
+            f"{path}: none of its ids is in {published.FILE}: {one!r}, not {other!r}."
+        )
+    tell(f"{path.name}: texts of {known:,} of {len(ids):,}")
     return tuple(by_id.get(one, "") for one in ids)
 
 

@@ -9,6 +9,7 @@ from typing import cast
 from services.recsys.data import Split
 from services.recsys.evaluate import Protocol, evaluate, protocols
 from services.shared.canonical import Json
+from services.shared.errors import InvalidError
 from services.trainer.bench.cells import Cell, Cells
 from services.trainer.bench.corpus import fingerprint
 from services.trainer.bench.rows import Row, Work, nothing
@@ -55,7 +56,14 @@ def fill(
     only: Sequence[str] = (),
     reads: Sequence[str] = (TRAIN, BOTH),
 ) -> Table:
-    """Compute what is missing until the time is over; rows named by `only` go, if any is given."""
+    """Compute what is missing until the time is over; rows named by `only` go, if any is given.
+
+    Raises InvalidError where a word of `only` is in no row's name.
+    """
+    for word in only:
+        if not any(word in row.name for row in rows):
+            names = "; ".join(row.name for row in rows)
+            raise InvalidError(f"--only {word}: no row's name holds it. The rows: {names}.")
     asked = [row for row in rows if not only or any(part in row.name for part in only)]
     tasks = [
         task(row, split, name, seed, out=out, clock=clock, place=place)
