@@ -41,6 +41,8 @@ def test_missing_texts_are_told_by_their_file(folder: Path, tmp_path: Path) -> N
         (gzip.compress(b'{"id": 1}'), ", line 1"),
         (gzip.compress(b"[1]"), ", line 1"),
     ],
+    # packed bytes name the second they were packed in, and so would the tests
+    ids=["no gzip", "a cut line", "no text", "no object"],
 )
 def test_texts_that_cannot_be_read_are_told_by_file_and_line(
     folder: Path, tmp_path: Path, raw: bytes, line: str
