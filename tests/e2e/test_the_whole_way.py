@@ -76,7 +76,7 @@ def undisturbed(client: Client, shop: Shop, house: House) -> Way:
 
 
 @pytest.fixture(scope="module")
-def battered(house: House, shop: Shop, key: str, undisturbed: Way) -> Battered:
+def battered(house: House, shop: Shop, key: str, undisturbed: Way) -> Iterator[Battered]:
     """The same way, and on it a fault at each of six moments; then the stack is told `up` again."""
     path = f"/v1/datasets/{undisturbed.filled.dataset_id}/recommendations/{READER}"
     way = FaultyWay(
@@ -88,9 +88,10 @@ def battered(house: House, shop: Shop, key: str, undisturbed: Way) -> Battered:
         strikes=strikes_of(SAMPLE, house),
         calls_before=CALLS_BEFORE_THE_KILL,
     )
-    with Reader(house.url, key, path) as reader:
-        way.go()
-    return Battered(way=way, reader=reader)
+    with way:
+        with Reader(house.url, key, path) as reader:
+            way.go()
+        yield Battered(way=way, reader=reader)
 
 
 @pytest.fixture(scope="module")

@@ -90,10 +90,10 @@ class Bench:
     @classmethod
     def prepare(cls, house: House, shop: Shop) -> "Bench":
         """Go the way once without a fault."""
-        way = Way(house=house, shop=shop, key=house.new_key("undisturbed"))
-        way.go()
-        reference = result_of(house, run=way.job["id"], dataset=way.dataset)
-        wrong = violations(way, reference, again=0)
+        with Way(house=house, shop=shop, key=house.new_key("undisturbed")) as way:
+            way.go()
+            reference = result_of(house, run=way.job["id"], dataset=way.dataset)
+            wrong = violations(way, reference, again=0)
         assert not wrong, wrong
         return cls(house=house, shop=shop, undisturbed=way, reference=reference)
 
@@ -114,16 +114,17 @@ class Bench:
             calls_before=trial.calls_before(),
         )
         began = time.monotonic()
-        with self.reader() as reader:
-            try:
-                way.go()
-            except (AssertionError, StackError) as error:
-                outcome.wrong.append(str(error))
-                outcome.ending = "hangs"
-                self.house.gate.open()
-                self.house.stack.up()
-        outcome.took = time.monotonic() - began
-        self._tell(outcome, way, reader, [FAULTS[name] for name, _ in trial.strikes])
+        with way:
+            with self.reader() as reader:
+                try:
+                    way.go()
+                except (AssertionError, StackError) as error:
+                    outcome.wrong.append(str(error))
+                    outcome.ending = "hangs"
+                    self.house.gate.open()
+                    self.house.stack.up()
+            outcome.took = time.monotonic() - began
+            self._tell(outcome, way, reader, [FAULTS[name] for name, _ in trial.strikes])
         return outcome
 
     def _tell(self, outcome: Outcome, way: Way, reader: Reader, faults: list[Fault]) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import psutil
 from sqlalchemy import create_engine, text
@@ -78,11 +78,20 @@ class Way:
     moved_at: float | None = None
     _place: object = None  # where a job was after the last strike
 
+    def __post_init__(self) -> None:
+        """Let the customer in; nothing is asked yet."""
+        self.customer = Customer(self.house.url, self.key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.customer.close()
+
     def go(self) -> None:
         """Go all the way; AssertionError where something takes too long or is answered wrongly."""
         gate = self.house.gate
         calls, paid = gate.calls, gate.paid
-        self.customer = Customer(self.house.url, self.key)
         made = self.customer.post("/v1/datasets", {"name": self.name, "settings": SETTINGS})
         self.dataset = made["id"]
         for kind in TYPES:
