@@ -11,7 +11,7 @@ from services.trainer.bench import trained
 from services.trainer.bench.rows import Made, Row, Work
 
 CPU = torch.device("cpu")
-EPOCHS, PATIENCE = 60, 5
+EPOCHS, PATIENCE = 60, 10
 """Of every trained row but the printed recipe's: validation ends it, not the number."""
 LOSSES = {
     "sampled softmax": Config(epochs=EPOCHS),
