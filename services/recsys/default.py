@@ -29,7 +29,7 @@ class Preset:
     """
 
     ease: tuple[EaseSetting, ...] = (
-        EaseSetting(words=10, vectors=10, beta=1.5, lam=130),
+        EaseSetting(words=10, vectors=10, beta=1.5, lam=130, power=1.5),
         EaseSetting(words=10, vectors=10, beta=1.5, lam=400),
     )
     plain: tuple[str, ...] = (made.GFCF,)
@@ -177,11 +177,12 @@ def _best(
     best: Chosen | None = None
     for place, setting in enumerate(settings):
         for source, graph in graphs.items():
-            model = made.closed(name, setting, evidence, seed=seed).fit(graph)
-            value = judge(model.score_block)
-            tell(f"{name} on the {source} graph, {setting or 'no setting'}: {value:.4f}")
-            if best is None or value > best.value:
-                best = Chosen(model, source, value, setting=place)
+            solved = made.closed(name, setting, evidence, seed=seed).fit(graph)
+            for read, model in made.readings(solved, source, graphs):
+                value = judge(model.score_block)
+                tell(f"{name} on the {read} graph, {setting or 'no setting'}: {value:.4f}")
+                if best is None or value > best.value:
+                    best = Chosen(model, read, value, setting=place)
     return {} if best is None else {name: best}
 
 
@@ -232,4 +233,4 @@ def _again(
     settings: dict[str, Setting] = {made.EASE: preset.ease[choices.ease]} if preset.ease else {}
     settings |= {made.IALS: preset.ials[choices.ials]} if preset.ials else {}
     model = made.closed(name, settings.get(name), evidence, seed=seed)
-    return model.fit(made.graphs(train, evidence)[source])
+    return made.fitted(model, source, made.graphs(train, evidence))

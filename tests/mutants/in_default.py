@@ -41,6 +41,27 @@ MUTANTS = (
         "collective",
     ),
     core(
+        "entries between items lose their sign when they are raised",
+        COLLECTIVE,
+        "    np.copysign(found, B, out=found)\n",
+        "",
+        "collective",
+    ),
+    core(
+        "raised entries keep no length, and texts weigh otherwise",
+        COLLECTIVE,
+        "np.linalg.norm(B) / length",
+        "1.0",
+        "collective",
+    ),
+    core(
+        "histories of other weights are not read",
+        "closed_forms/base.py",
+        "found.rows = histories.csr()",
+        "found.rows = self.rows",
+        "collective",
+    ),
+    core(
         "iALS without its ridge",
         IALS,
         "(values.clip(min=0) + reg)",

@@ -1,6 +1,7 @@
 """Collective EASE, text kernels and iALS against slow plain Python, and by folding in."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,9 +21,9 @@ R = GRAPH.csr().toarray().astype(float).tolist()
 EVERYONE = np.arange(7)
 
 
-def collective(*, lam: float = 0.7) -> CollectiveEase:
+def collective(*, lam: float = 0.7, power: float = 1.0) -> CollectiveEase:
     sides = [Side(WORDS, 0.5), Side(DENSE, 0.2)]
-    return CollectiveEase(sides, lam=lam, users=PEOPLE, beta=1.5)
+    return CollectiveEase(sides, lam=lam, users=PEOPLE, beta=1.5, power=power)
 
 
 def test_collective_ease_is_ridge_regression_on_stacked_rows_and_columns() -> None:
@@ -43,6 +44,36 @@ def test_collective_ease_is_ridge_regression_on_stacked_rows_and_columns() -> No
 def test_without_texts_collective_ease_is_ease() -> None:
     ours = CollectiveEase([], lam=0.7).fit(GRAPH).score_block(EVERYONE)
     np.testing.assert_allclose(ours, Ease(lam=0.7).fit(GRAPH).score_block(EVERYONE), atol=1e-6)
+
+
+@pytest.mark.parametrize("power", [0.5, 1.5])
+def test_between_items_only_entries_are_raised_to_the_power_at_the_length_they_had(
+    power: float,
+) -> None:
+    plain = collective().fit(GRAPH)
+    before = plain.B.tolist()
+    raised = [[math.copysign(abs(b) ** power, b) for b in row] for row in before]
+    length, new = (math.sqrt(sum(b * b for row in rows for b in row)) for rows in (before, raised))
+    found = collective(power=power).fit(GRAPH)
+    expected = [[b * length / new for b in row] for row in raised]
+    np.testing.assert_allclose(found.B, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(found.C, plain.C)
+
+
+def test_a_power_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="power must be above 0, and is 0"):
+        CollectiveEase([], power=0)
+
+
+def test_a_solution_reads_the_same_users_histories_with_other_weights() -> None:
+    weights = RNG.random(len(GRAPH)).astype(np.float32)
+    other = replace(GRAPH, weights=weights)
+    solved = collective().fit(GRAPH)
+    read = solved.reading(other)
+    expected = other.csr() @ solved.B + solved.score_texts(PEOPLE)
+    np.testing.assert_allclose(read.score_block(EVERYONE), expected, atol=1e-5)
+    kept = GRAPH.csr() @ solved.B + solved.score_texts(PEOPLE)
+    np.testing.assert_allclose(solved.score_block(EVERYONE), kept, atol=1e-5)
 
 
 def test_a_newcomer_with_the_history_and_text_of_a_known_user_gets_that_users_scores() -> None:

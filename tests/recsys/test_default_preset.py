@@ -21,6 +21,8 @@ from services.recsys.parts import (
     GraphRecipe,
     IalsSetting,
     closed,
+    fitted,
+    readings,
 )
 from tests.recsys.planted import circles
 
@@ -107,6 +109,26 @@ def test_every_part_is_fitted_on_the_refined_graph_where_validation_prefers_it()
     assert helped.choices.sources[EASE] == "refined"
     assert set(raw.choices.sources.values()) == {"raw"}
     assert helped.value >= raw.value
+
+
+@pytest.mark.parametrize("name", [EASE, "GF-CF", IALS])
+def test_a_part_can_be_solved_on_the_graph_and_read_histories_of_another(name: str) -> None:
+    own, known = split().train, evidence()
+    setting = {EASE: SMALL.ease[0], IALS: SMALL.ials[0]}.get(name)
+    weights = np.random.default_rng(2).uniform(0.1, 1, len(own)).astype(np.float32)
+    graphs = {"raw": own, "refined": replace(own, weights=weights)}
+    found = dict(readings(closed(name, setting, known).fit(own), "raw", graphs))
+    assert list(found) == ["raw", "raw, read as refined"]
+    everyone = np.arange(40)
+    scores = {read: model.score_block(everyone) for read, model in found.items()}
+    assert not np.allclose(*scores.values(), atol=1e-3)
+    for read, expected in scores.items():
+        again = fitted(closed(name, setting, known), read, graphs)
+        np.testing.assert_allclose(again.score_block(everyone), expected, atol=1e-5)
+    refined = graphs["refined"]
+    assert [*dict(readings(closed(name, setting, known).fit(refined), "refined", graphs))] == [
+        "refined"
+    ]
 
 
 def test_without_texts_the_preset_is_what_interactions_alone_can_do() -> None:

@@ -37,6 +37,9 @@ class CollectiveEase(ClosedForm):
     items, Q those of the users (U, q); scores are [r, beta q] B. Time and memory as EASE's over
     I + q columns. `mean` (q,) is what was taken out of Q beforehand: newcomers' vectors come as
     they are and lose it, too.
+
+    Between items B becomes sign(B)|B|^power, rescaled to its Frobenius norm: above 1 the many small
+    entries, each of them mostly chance, lose to the few large ones. 1 is the paper's.
     """
 
     def __init__(
@@ -47,7 +50,11 @@ class CollectiveEase(ClosedForm):
         users: Floats | None = None,
         beta: float = 1.5,
         mean: Floats | None = None,
+        power: float = 1.0,
     ) -> None:
+        if power <= 0:
+            raise ValueError(f"power must be above 0, and is {power}")
+        self.power = power
         self.sides, self.lam, self.beta = tuple(sides), lam, beta
         self.users = None if users is None or not beta else users * np.float32(beta)
         self.mean = mean
@@ -58,7 +65,7 @@ class CollectiveEase(ClosedForm):
         P = inverse(gram)
         B = P[:, :n] / -np.diag(P)[:n]
         B[np.diag_indices(n)] = 0.0
-        self.B = np.ascontiguousarray(B[:n])  # (I, I)
+        self.B = sharpened(B[:n], self.power)  # (I, I)
         self.C = np.ascontiguousarray(B[n:])  # (q, I)
 
     def score_rows(self, rows: csr_matrix) -> Floats:
@@ -96,6 +103,19 @@ class CollectiveEase(ClosedForm):
             gram[:n, n:] = R.T @ self.users
             gram[n:, :n] = gram[:n, n:].T
         return gram
+
+
+def sharpened(B: Floats, power: float) -> Floats:
+    """Return sign(B)|B|^power at B's Frobenius norm: (I, I) -> (I, I)."""
+    if power == 1:
+        return np.ascontiguousarray(B)
+    found: Floats = np.abs(B)
+    np.power(found, power, out=found)
+    np.copysign(found, B, out=found)
+    length = float(np.linalg.norm(found))
+    if length > 0:
+        found *= np.float32(np.linalg.norm(B) / length)
+    return found
 
 
 class TextKernel(ClosedForm):
