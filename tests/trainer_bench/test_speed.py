@@ -188,7 +188,7 @@ def test_variants_are_told_which_batch_it_is(
     rare = {"hal": True, "de": False, "every": 4, "B": 64}
     monkeypatch.setattr(LLMHNI, "_hal", look)
     monkeypatch.setattr(speed_llmhni, "VARIANTS", {speed_llmhni.RARE: rare})
-    monkeypatch.setattr(Config, "default", lambda: Config(de=False, hal=False))
+    monkeypatch.setattr(Config, "default", lambda: Config(de=False, hal=False, B=64))
     speed_llmhni.measure(train, cycles=2)
     assert contrasted == [0, 4]
 
@@ -248,6 +248,7 @@ def figures() -> dict[str, Any]:
         speed_llmhni.PRINTED: {"times our LightGCN": 4.5},
         speed_llmhni.HALVED: {"times our LightGCN": 3.9},
         speed_llmhni.CHEAP: {"times our LightGCN": 2.4},
+        speed_llmhni.OTHER: {"times our LightGCN": 2.2},
     }
     return {
         "lightgcn": {"rows": rows, "steps": 50},
@@ -257,14 +258,15 @@ def figures() -> dict[str, Any]:
         "quality": {
             speed_llmhni.PRINTED: {"recall@20": 0.17},
             speed_llmhni.CHEAP: {"recall@20": 0.168},
+            speed_llmhni.OTHER: {"recall@20": 0.19},
         },
     }
 
 
 def test_claims_are_met_or_missed_by_their_figures(figures: dict[str, Any]) -> None:
     verdicts = [claim.split(":")[0] for claim in speed_report.claims(figures)]
-    # 5 times, losses, RecBole 3.5, printed, in bf16, cheap with its quality, ranking
-    assert verdicts == ["MET", "MET", "MISSED", "MISSED", "MET", "MET", "MET"]
+    # 5 times, losses, RecBole 3.5, printed, in bf16, two cheap ones with their quality, ranking
+    assert verdicts == ["MET", "MET", "MISSED", "MISSED", "MET", "MET", "MET", "MET"]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ PRICED = (
     speed_llmhni.PRINTED,
     speed_llmhni.CHEAP,
     speed_llmhni.DEFAULT,
+    speed_llmhni.OTHER,
     speed_llmhni.LARGE,
     speed_llmhni.RARE,
     speed_llmhni.HALVED,
