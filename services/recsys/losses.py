@@ -7,6 +7,9 @@ import torch.nn.functional as F  # noqa: N812 - torch's own name for it
 from torch import Tensor
 from torch.autograd import Function
 
+_TIGHT = 1 / 40
+"""Temperatures below it take e^{cosine/tau} towards the end of float32."""
+
 
 def bpr(*, positive: Tensor, negative: Tensor) -> Tensor:
     """-ln sigmoid(y_ui - y_uj) per pair (BPR, arXiv 1205.2618; LLMHNI Eq. 11): (B,) -> (B,)."""
@@ -43,29 +46,36 @@ def infonce_in_batch(
 
 
 def infonce(
-    *, anchors: Tensor, positives: Tensor, tau: float, pairs: tuple[Tensor, Tensor] | None = None
+    *,
+    anchors: Tensor,
+    positives: Tensor,
+    tau: float,
+    pairs: tuple[Tensor, Tensor] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """`infonce_in_batch` for anchors and positives that were told apart before: the same numbers.
 
     anchors (A, d), positives (P, d); pairs name each loss's anchor within (A,) and positive within
     (P,), None for the k-th with the k-th -> (B,). The sum over the batch is made once an anchor: a
-    positive of c pairs counts c times in it, and once for those pairs themselves.
+    positive of c pairs counts c times in it, and once for those pairs themselves. With `dtype`
+    bfloat16 the (A, P) array and its products are made in that, the rest is not.
     """
     a, p = F.normalize(anchors, dim=1), F.normalize(positives, dim=1)
+    coarse = dtype if dtype == torch.bfloat16 else a.dtype
     if pairs is None:
-        return _log_sum_exp(a, p, tau, torch.ones_like(p[:, 0])) - (a * p).sum(1) / tau
+        return _log_sum_exp(a, p, tau, torch.ones_like(p[:, 0]), coarse) - (a * p).sum(1) / tau
     rows, columns = pairs
     counts = torch.bincount(columns, minlength=len(p)).to(p.dtype)
     own = (a.index_select(0, rows) * p.index_select(0, columns)).sum(1) / tau
-    gap = _log_sum_exp(a, p, tau, counts).index_select(0, rows) - own
+    gap = _log_sum_exp(a, p, tau, counts, coarse).index_select(0, rows) - own
     twins = counts.index_select(0, columns) - 1
     # own is at most a share 1 / (twins + 1) of the sum: beyond is rounding, and a loss below 0 too
     others = (twins * (-gap).exp()).clamp(max=twins / (twins + 1))
     return (gap + torch.log1p(-others)).clamp_min(0)
 
 
-def _log_sum_exp(a: Tensor, p: Tensor, tau: float, counts: Tensor) -> Tensor:
-    every: Tensor = _LogSumExp.apply(a, p, tau, counts)  # type: ignore[no-untyped-call] # torch's apply has no types
+def _log_sum_exp(a: Tensor, p: Tensor, tau: float, counts: Tensor, dtype: torch.dtype) -> Tensor:
+    every: Tensor = _LogSumExp.apply(a, p, tau, counts, dtype)  # type: ignore[no-untyped-call] # torch's apply has no types
     return every
 
 
@@ -73,20 +83,33 @@ class _LogSumExp(Function):
     """ln sum_l c_l e^{<a_k, p_l>/tau} by row: (A, d), (P, d) -> (A,), one (A, P) array kept."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, p: Tensor, tau: float, counts: Tensor) -> Tensor:  # noqa: ANN401 - torch gives no type for ctx
-        logits = torch.addmm(counts.log(), a, p.T, alpha=1 / tau)
-        top = logits.amax(1)
-        shares = torch.softmax(logits, 1)
-        ctx.save_for_backward(a, p, shares)
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch gives no type for ctx
+        a: Tensor,
+        p: Tensor,
+        tau: float,
+        counts: Tensor,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        sharp, points = (a / tau).to(dtype), p.to(dtype)
+        odds = torch.mm(sharp, points.T)
+        top = odds.new_zeros(())
+        if tau < _TIGHT:  # e^{1/tau} of a cosine is within float32 otherwise: two passes are saved
+            top = odds.amax(1)
+            odds.sub_(top.unsqueeze(1))
+        total = (odds.exp_() @ counts.to(dtype)).to(a.dtype)
+        ctx.save_for_backward(sharp, points, counts, odds, total)
         ctx.tau = tau
-        # the largest share is e^{top - lse}, and never too small for a logarithm
-        return top - shares.amax(1).log()
+        return total.log() + top
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:  # noqa: ANN401 - as above
-        a, p, shares = ctx.saved_tensors
-        pull = (grads[0] / ctx.tau).unsqueeze(1)  # scaled beside the small factors
-        return (shares @ p) * pull, shares.T @ (a * pull), None, None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:  # noqa: ANN401 - as above
+        sharp, points, counts, odds, total = ctx.saved_tensors
+        # shares are odds * counts / total: the small factors are scaled, not the (A, P) array
+        pull, times = (grads[0] / total).unsqueeze(1), counts.unsqueeze(1)
+        of_a = (odds @ (points * times).to(odds.dtype)) * (pull / ctx.tau)
+        of_p = (odds.T @ (sharp * pull).to(odds.dtype)) * times
+        return of_a, of_p, None, None, None
 
 
 def l2(*vectors: Tensor) -> Tensor:

@@ -97,7 +97,7 @@ class _LayerMean(Function):
 
 
 class _RowsOfLayerMean(Function):
-    """S(X + Âh)/(L + 1) and SX; h is Horner's sum of L - 1 products, S the choice of rows."""
+    """S(X + ÂX + ... + Â^L X)/(L + 1) and SX; S is the choice of rows."""
 
     @staticmethod
     def forward(
@@ -115,8 +115,13 @@ class _RowsOfLayerMean(Function):
             return known.clone(), ego
         if not n_layers:
             return ego.clone(), ego
-        inner = _horner(graph, entries, X.to(entries.dtype), n_layers - 1)
-        return multiply_rows(rows, inner).to(X.dtype).add_(ego).div_(n_layers + 1), ego
+        power, total = X.detach().to(entries.dtype), ego.clone()
+        for _ in range(
+            n_layers - 1
+        ):  # powers, not Horner's rule: the sum is made of the rows alone
+            power = multiply(graph, entries, power)
+            total.add_(power.index_select(0, nodes))
+        return total.add_(multiply_rows(rows, power)).div_(n_layers + 1), ego
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:  # noqa: ANN401 - as above

@@ -50,8 +50,15 @@ MUTANTS = (
     core(
         "rows of the layer mean lack 1/(L+1)",
         "propagate.py",
-        ".add_(ego).div_(n_layers + 1), ego",
-        ".add_(ego), ego",
+        ".add_(multiply_rows(rows, power)).div_(n_layers + 1), ego",
+        ".add_(multiply_rows(rows, power)), ego",
+        "propagate",
+    ),
+    core(
+        "rows of the layer mean leave out the powers between",
+        "propagate.py",
+        "            total.add_(power.index_select(0, nodes))\n",
+        "",
         "propagate",
     ),
     core(

@@ -48,6 +48,27 @@ MUTANTS = (
         "losses",
     ),
     core(
+        "a positive of several pairs counts once in the contrast's sum",
+        "losses.py",
+        "(odds.exp_() @ counts.to(dtype))",
+        "odds.exp_().sum(1)",
+        "losses",
+    ),
+    core(
+        "the contrast's largest logit is taken out and not put back",
+        "losses.py",
+        "return total.log() + top",
+        "return total.log()",
+        "losses",
+    ),
+    core(
+        "a positive's gradient comes from one of its pairs",
+        "losses.py",
+        "(odds.T @ (sharp * pull).to(odds.dtype)) * times",
+        "odds.T @ (sharp * pull).to(odds.dtype)",
+        "losses",
+    ),
+    core(
         "the L2 term without its half",
         "losses.py",
         "total / (2 * vectors[0].shape[0])",

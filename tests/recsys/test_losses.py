@@ -68,16 +68,17 @@ def test_infonce_equals_slow_python_and_spares_positives_of_one_name(device: tor
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
 
 
-def test_infonce_of_rows_told_apart_equals_the_in_batch_form_and_slow_python() -> None:
+@pytest.mark.parametrize("tau", [0.5, 0.02])
+def test_infonce_of_rows_told_apart_equals_the_in_batch_form_and_slow_python(tau: float) -> None:
     users, items = vectors(3, 4, 3), vectors(4, 3, 3)
     u, i = torch.tensor([3, 0, 1, 2, 0]), torch.tensor([1, 0, 1, 2, 2])
-    found = losses.infonce(anchors=users, positives=items, tau=0.5, pairs=(u, i))
-    twins = losses.infonce_in_batch(anchors=users[u], positives=items[i], tau=0.5, same=i)
-    expected = slow.infonce(users[u].tolist(), items[i].tolist(), tau=0.5, names=i.tolist())
+    found = losses.infonce(anchors=users, positives=items, tau=tau, pairs=(u, i))
+    twins = losses.infonce_in_batch(anchors=users[u], positives=items[i], tau=tau, same=i)
+    expected = slow.infonce(users[u].tolist(), items[i].tolist(), tau=tau, names=i.tolist())
     assert found.tolist() == pytest.approx(expected, abs=1e-12)
     assert found.tolist() == pytest.approx(twins.tolist(), abs=1e-12)
-    alike = losses.infonce(anchors=users[:3], positives=items, tau=0.5)
-    expected = slow.infonce(users[:3].tolist(), items.tolist(), tau=0.5, names=[0, 1, 2])
+    alike = losses.infonce(anchors=users[:3], positives=items, tau=tau)
+    expected = slow.infonce(users[:3].tolist(), items.tolist(), tau=tau, names=[0, 1, 2])
     assert alike.tolist() == pytest.approx(expected, abs=1e-12)
 
 
@@ -90,6 +91,22 @@ def test_the_gradient_of_infonce_of_rows_told_apart_agrees_with_finite_differenc
         return (each * torch.arange(1.0, 6.0)).sum()
 
     assert torch.autograd.gradcheck(summed, (users, items))
+
+
+@pytest.mark.parametrize("tau", [0.5, 0.02])
+def test_likeness_in_bf16_gives_nearly_the_same_losses_and_gradients(tau: float) -> None:
+    users, items = vectors(3, 40, 8).float(), vectors(4, 30, 8).float()
+    pairs = (torch.arange(60) % 40, torch.arange(60) * 7 % 30)
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):
+        own = (users.clone().requires_grad_(), items.clone().requires_grad_())
+        each = losses.infonce(anchors=own[0], positives=own[1], tau=tau, pairs=pairs, dtype=dtype)
+        found.append((each, *torch.autograd.grad(each.mean(), own)))
+    for exact, near in zip(*found, strict=True):
+        assert near.dtype == torch.float32
+        # a bf16 keeps 8 bits, of logits up to 1 / tau
+        torch.testing.assert_close(near, exact, rtol=0.05, atol=0.01 / tau)
+        assert not torch.equal(near, exact)
 
 
 def test_infonce_stays_finite_at_a_temperature_where_exponentials_do_not() -> None:

@@ -57,7 +57,7 @@ class Config:
     positives: Literal["edges", "refined"] = "refined"  # pairs trained on: E as printed, or E'
     contrast: Literal["batch", "sample"] = "batch"  # L_hal over the batch's nodes, or 10 % of all
     n_contrast: int = 512  # pairs of a batch that enter L_de and, with contrast="batch", L_hal
-    contrast_in: Literal["float32", "bfloat16"] = "float32"  # products of z' and views; LightGCN
+    contrast_in: Literal["float32", "bfloat16"] = "float32"  # z', views, their likeness; LightGCN
     every: int = 1  # L_de and L_hal on an epoch's first batch and each so many-th, as many-fold
     semantic: bool = True  # off: uniform negatives (Table 2)
     align: bool = True  # off: the sampler compares the texts unaligned (Table 2)
@@ -111,6 +111,7 @@ class LLMHNI(Method):
         if config.contrast_in == "bfloat16" and backbone is not LightGCN:
             raise ValueError("contrast_in='bfloat16' is for LightGCN alone")
         self.config, self.device = config, device
+        self._dtype = torch.bfloat16 if config.contrast_in == "bfloat16" else torch.float32
         refined = train if signals.refined is None else signals.refined
         self.pairs = refined if config.positives == "refined" else train
         union = train.union(refined)
@@ -192,8 +193,13 @@ class LLMHNI(Method):
         if not self._graphs.same:
             users, items = met.users[some.users], met.items[some.items]
             z_, _ = self.backbone.at(self._precise(self._graphs.G_), users=users, items=items)
-        of_users = infonce(anchors=z_.users, positives=z.items, tau=tau, pairs=(u, i))
-        of_items = infonce(anchors=z_.items, positives=z.users, tau=tau, pairs=(i, u))
+        of_users, of_items = (
+            infonce(anchors=anchors, positives=positives, tau=tau, pairs=pairs, dtype=self._dtype)
+            for anchors, positives, pairs in (
+                (z_.users, z.items, (u, i)),
+                (z_.items, z.users, (i, u)),
+            )
+        )
         return weighted_mean(of_users + of_items, weights)
 
     def _hal(self, batch: Batch) -> Tensor:
@@ -204,13 +210,16 @@ class LLMHNI(Method):
             for entries in self._graphs.views(rho=self.config.rho, rng=self._views)
         )
         tau = self.config.tau_hal
-        of_users = infonce(anchors=first.users, positives=second.users, tau=tau)
-        of_items = infonce(anchors=first.items, positives=second.items, tau=tau)
+        sides = ((first.users, second.users), (first.items, second.items))
+        of_users, of_items = (
+            infonce(anchors=one, positives=other, tau=tau, dtype=self._dtype)
+            for one, other in sides
+        )
         return of_users.mean() + of_items.mean()
 
     def _precise(self, entries: Tensor) -> Tensor:
         """Entries in the precision of the contrasts' products."""
-        return entries.bfloat16() if self.config.contrast_in == "bfloat16" else entries
+        return entries.to(self._dtype) if self._dtype == torch.bfloat16 else entries
 
     def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Distinct users and items of L_hal."""

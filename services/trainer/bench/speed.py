@@ -4,6 +4,7 @@ import csv
 import platform
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,8 @@ def measure(
         "llmhni",
         lambda: speed_llmhni.measure(train, cycles=cycles),
         cycles=cycles,
-        rows=content_hash(list(speed_llmhni.VARIANTS))[:8],
+        rows=content_hash({n: asdict(r) for n, r in speed_llmhni.recipes().items()})[:8],
+        form=speed_quality.FORM,
     )
     asked = fingerprint(parts["test"].keys())
     found["ranking"] = cell("ranking", lambda: ranking(train, parts["test"]), test=asked)

@@ -4,7 +4,7 @@ All start at the singular vectors, from where so few epochs lead somewhere.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +16,8 @@ from services.recsys.backbones import starting_vectors
 from services.recsys.backbones.lightgcn import LightGCN
 from services.recsys.data import Embeddings, Interactions, Signals, Split
 from services.recsys.evaluate import evaluate
-from services.recsys.methods.bpr import BPR
-from services.recsys.methods.llmhni import LLMHNI
+from services.recsys.methods import bpr, llmhni
+from services.recsys.objective import Method
 from services.recsys.samplers.uniform import Uniform
 from services.recsys.seeds import Seeds
 from services.recsys.suspicion import leave_one_out
@@ -31,14 +31,21 @@ EPOCHS, EPOCHS_LLMHNI = 30, 10
 WEAK = 20
 """One edge in so many is left out of G': those that the others support least."""
 
+FORM = 2
+"""Raised when a row trains otherwise under the same recipe: 2 made the contrasts' likeness bf16."""
+
 BATCHES = (1024, 2048, 4096, 8192)
 Figures = dict[str, Any]
 PRICED = (
     speed_llmhni.PRINTED,
     speed_llmhni.CHEAP,
+    speed_llmhni.DEFAULT,
+    speed_llmhni.OTHER,
+    speed_llmhni.LARGE,
+    speed_llmhni.RARE,
     speed_llmhni.HALVED,
-    "10 % of nodes in the contrast",
-    "512 pairs in the contrasts",
+    speed_llmhni.SAMPLED,
+    speed_llmhni.FEWER,
 )
 LINEAR = "as printed, linear projector"
 ROWS = len(BATCHES) + len(PRICED) + 2
@@ -54,31 +61,44 @@ def measure(data: str, known: Corpus, out: Path, cells: Cells) -> dict[str, Figu
     }
     found: dict[str, Figures] = {}
 
-    def row(name: str, compute: Callable[[], float]) -> None:
-        plan: dict[str, Json] = {"bench": "speed quality", **read, "row": name}
-        plan |= {"epochs": EPOCHS, "epochs_llmhni": EPOCHS_LLMHNI}
-        found[name] = cells.get(plan, lambda: Cell(figures={"recall@20": compute()})).figures
+    def row(name: str, recipe: Any, compute: Callable[[], float]) -> None:  # noqa: ANN401 - a method's
+        plan: dict[str, Json] = {"bench": "speed quality", **read, "row": name, "form": FORM}
+        plan |= {"recipe": asdict(recipe), "epochs": EPOCHS, "epochs_llmhni": EPOCHS_LLMHNI}
+        kept = cells.get(plan, lambda: Cell(figures={"recall@20": compute()}), words=name)
+        found[name] = kept.figures
 
     aligned: dict[int, Signals] = {}
-    for name in PRICED:
-        row(name, lambda name=name: _llmhni(split, _signals(known, out, 2, aligned), name))  # type: ignore[misc] # bound now
-    row(
-        LINEAR,
-        lambda: _llmhni(split, _signals(known, out, 1, aligned), speed_llmhni.PRINTED),
-    )
+    recipes = {name: replace(one, start="svd") for name, one in speed_llmhni.recipes().items()}
+    for name in (*PRICED, LINEAR):
+        layers: Literal[1, 2] = 1 if name == LINEAR else 2
+        recipe = recipes[speed_llmhni.PRINTED if name == LINEAR else name]
+        row(
+            name,
+            recipe,
+            lambda r=recipe, n=layers: _llmhni(split, _signals(known, out, n, aligned), r),  # type: ignore[misc] # bound now
+        )
     for size in BATCHES:
-        row(f"LightGCN, batch {size}, {EPOCHS} epochs", lambda size=size: _lightgcn(split, size))  # type: ignore[misc] # bound now
-    row(f"LightGCN, bf16, batch 1024, {EPOCHS} epochs", lambda: _half(split))
+        config = _larger(size)
+        row(
+            f"LightGCN, batch {size}, {EPOCHS} epochs",
+            config,
+            lambda config=config: _lightgcn(split, config),  # type: ignore[misc] # bound now
+        )
+    config = _larger(levers.config().B)
+    row(f"LightGCN, bf16, batch 1024, {EPOCHS} epochs", config, lambda: _half(split))
     return found
 
 
-def _lightgcn(split: Split, size: int) -> float:
-    """Train the bench's LightGCN; the rate grows with the root of the batch."""
+def _larger(size: int) -> bpr.Config:
+    """Return the bench's LightGCN at a batch size; the rate grows with its root."""
     rate = levers.LR * (size / levers.config().B) ** 0.5
-    recipe, seeds = replace(levers.config(), B=size, lr=rate, start="svd"), Seeds(0)
-    method = BPR(recipe, LightGCN, split.train, seeds=seeds, device=levers.CPU)
-    fit = loop.fit(method, split.train, epochs=EPOCHS, batch_size=size, lr=rate, seeds=seeds)
-    return judged(fit.embeddings, split)
+    return replace(levers.config(), B=size, lr=rate, start="svd")
+
+
+def _lightgcn(split: Split, recipe: bpr.Config) -> float:
+    seeds, device = Seeds(0), levers.CPU
+    method = bpr.BPR(recipe, LightGCN, split.train, seeds=seeds, device=device)
+    return _trained(method, split, recipe.B, recipe.lr, EPOCHS, seeds)
 
 
 def _half(split: Split) -> float:
@@ -111,13 +131,16 @@ def _supported(train: Interactions) -> Interactions:
     return train.where(weak == 0)
 
 
-def _llmhni(split: Split, given: Signals, name: str) -> float:
-    recipe = replace(speed_llmhni.printed(), start="svd", **speed_llmhni.VARIANTS[name])
-    seeds = Seeds(0)
-    method = LLMHNI(recipe, LightGCN, split.train, given, seeds=seeds, device=levers.CPU)
-    fit = loop.fit(
-        method, split.train, epochs=EPOCHS_LLMHNI, batch_size=recipe.B, lr=recipe.lr, seeds=seeds
-    )
+def _llmhni(split: Split, given: Signals, recipe: llmhni.Config) -> float:
+    seeds, device = Seeds(0), levers.CPU
+    method = llmhni.LLMHNI(recipe, LightGCN, split.train, given, seeds=seeds, device=device)
+    return _trained(method, split, recipe.B, recipe.lr, EPOCHS_LLMHNI, seeds)
+
+
+def _trained(
+    method: Method, split: Split, size: int, rate: float, epochs: int, seeds: Seeds
+) -> float:
+    fit = loop.fit(method, split.train, epochs=epochs, batch_size=size, lr=rate, seeds=seeds)
     return judged(fit.embeddings, split)
 
 
