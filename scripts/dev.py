@@ -62,7 +62,7 @@ def soak(words: list[str]) -> int:
 def mutants(words: list[str]) -> int:
     """Plant each mistake of tests/mutants in a copy and tell which test notices it.
 
-    Words choose mutants by their file or their mistake.
+    Words choose mutants by their file or their mistake; with --list they are named, not planted.
     """
     return run("-m", "tests.mutants", *words)
 

@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 
 from services.recsys.data import Embeddings, Interactions
 from services.recsys.losses import sampled_softmax
+from services.recsys.ranges import COUNT, POSITIVE, check
 from services.recsys.samplers.shared import Shared
 from services.recsys.texts import centred, known
 from services.recsys.topk import blocks, inner_product, top_k
@@ -38,6 +39,11 @@ class AlignConfig:
     epochs: int = 10
     batch: int = 1024
     lr: float = 1e-3
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        counted = ("d", "hidden", "top_n", "negatives", "epochs", "batch")
+        check(self, **dict.fromkeys(counted, COUNT), tau=POSITIVE, lr=POSITIVE)
 
 
 PRESETS = {

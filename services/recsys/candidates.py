@@ -11,6 +11,7 @@ import numpy as np
 
 from services.recsys.data import Bools, Interactions, Ints
 from services.recsys.edge_scores import EdgeScores
+from services.recsys.ranges import COUNT, NATURAL, POSITIVE, SHARE, check
 from services.recsys.suspicion import Scores, pair_scores
 from services.recsys.topk import NO_ITEM, ScoreBlock, blocks, masked_scores, top_k
 
@@ -21,13 +22,23 @@ class CandidateConfig:
 
     n1: int = 10  # non-edges per user
     n2: int = 2  # edges per user
-    edge_scores: EdgeScores = "plausibility"  # "in_sample" is the paper's
+    edge_scores: EdgeScores = "plausibility"  # for `score_edges`; "in_sample" is the paper's
     history: int = 5  # K of the item view
     order: Literal["most_suspicious", "sampled"] = "most_suspicious"
     temperature: float = 1.0  # of the softmax when sampled; the paper's is 1
     budget: int | None = None  # pairs in all
     positive_share: float = 0.8  # of the budget that edges may claim first
     block: int = 256
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        check(
+            self,
+            **dict.fromkeys(("n1", "n2", "history", "budget"), NATURAL),
+            temperature=POSITIVE,
+            positive_share=SHARE,
+            block=COUNT,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,7 +75,8 @@ def choose_candidates(
     Args:
         train: the observed graph.
         score_block: the pretrained model's scores.
-        edge_scores: (E,) one score per edge of `train`, low is suspicious; see `edge_scores`.
+        edge_scores: (E,) one score per edge of `train`, low is suspicious, as `score_edges` gives
+            them by `config.edge_scores`; here they are taken as they come.
         config: numbers and order.
         rng: draws the softmax samples; unused under "most_suspicious".
         decided: pairs that a person has spoken of: nobody is asked about them, and the next in

@@ -1,5 +1,6 @@
 """The nouns of the science: interactions, splits, batches, embeddings, signals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,6 +9,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+
+from services.recsys import arrays
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -29,21 +32,15 @@ class Interactions:
     weights: Floats | None = None  # (E,), None means 1 for every edge
 
     def __post_init__(self) -> None:
-        """Refuse unsorted, repeated or out-of-range edges with a ValueError."""
-        shapes = {self.users.shape, self.items.shape}
-        if self.weights is not None:
-            shapes.add(self.weights.shape)
-        if len(shapes) != 1 or self.users.ndim != 1:
-            raise ValueError("users, items and weights must be vectors of one length")
-        if len(self) and not (
-            self.users.min() >= 0
-            and self.users.max() < self.n_users
-            and self.items.min() >= 0
-            and self.items.max() < self.n_items
-        ):
-            raise ValueError("an edge lies outside (n_users, n_items)")
-        if np.any(np.diff(self.keys()) <= 0):
-            raise ValueError("edges must be unique and sorted by (user, item)")
+        """Raise ValueError for what is no sorted list of edges; it names the first fault."""
+        arrays.check_edges(self.users, self.items, self.n_users, self.n_items, self.weights)
+        late = np.flatnonzero(np.diff(self.keys()) <= 0)
+        if len(late):
+            one, next_ = ((int(self.users[at]), int(self.items[at])) for at in late[0] + [0, 1])
+            raise ValueError(
+                "edges must be unique and sorted by (user, item), as `build` leaves them: "
+                f"{next_} stands after {one}"
+            )
 
     @classmethod
     def build(
@@ -55,9 +52,13 @@ class Interactions:
         n_items: int,
         weights: npt.ArrayLike | None = None,
     ) -> Self:
-        """Sort and deduplicate; a repeated pair keeps its largest weight."""
-        u, i = np.asarray(users, dtype=np.int64), np.asarray(items, dtype=np.int64)
+        """Sort and deduplicate; a repeated pair keeps its largest weight.
+
+        Raises ValueError as the constructor does; a fault is told by its place in what is given.
+        """
+        u, i = _ids(users), _ids(items)
         w = None if weights is None else np.asarray(weights, dtype=np.float32)
+        arrays.check_edges(u, i, n_users, n_items, w)
         order = np.lexsort((i, u) if w is None else (-w, i, u))
         u, i = u[order], i[order]
         first = np.ones(len(u), dtype=np.bool_)
@@ -122,6 +123,13 @@ class Interactions:
         return Interactions.from_keys(keys, n_users=self.n_users, n_items=self.n_items)
 
 
+def _ids(given: npt.ArrayLike) -> Ints:
+    """Return ids as int64; what has another kind stays as it is, to be refused."""
+    ids = np.asarray(given)
+    whole = np.issubdtype(ids.dtype, np.integer) or not ids.size  # an empty list has no kind
+    return ids.astype(np.int64) if whole else ids
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Disjoint interactions over the same users and items."""
@@ -175,3 +183,38 @@ class Signals:
     texts: Embeddings | None = None  # e of Eq. 4, unaligned: (U, d_llm), (I, d_llm)
     refined: Interactions | None = None  # G' of Eq. 17, its weights from the ratings
     hard: Interactions | None = None  # C_H of Eq. 15: never drawn as negatives
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for vectors that are not finite or of different lengths."""
+        for name in ("aligned", "texts"):
+            vectors: Embeddings | None = getattr(self, name)
+            if vectors is not None:
+                arrays.check_vectors(name, vectors.users, vectors.items)
+
+    def check(self, train: Interactions) -> None:
+        """Raise ValueError where a part is of other users or items than the graph."""
+        check_sizes(
+            train,
+            vectors={"aligned": self.aligned, "texts": self.texts},
+            graphs={"refined": self.refined, "hard": self.hard},
+        )
+
+
+def check_sizes(
+    train: Interactions,
+    *,
+    vectors: Mapping[str, Embeddings | None],
+    graphs: Mapping[str, Interactions | None],
+) -> None:
+    """Raise ValueError where vectors or graphs, by name, are of other users or items than train."""
+    for name, side in vectors.items():
+        if side is not None:
+            arrays.check_rows(f"{name}.users", len(side.users), train.n_users, "users")
+            arrays.check_rows(f"{name}.items", len(side.items), train.n_items, "items")
+    size = (train.n_users, train.n_items)
+    for name, graph in graphs.items():
+        if graph is not None and (graph.n_users, graph.n_items) != size:
+            raise ValueError(
+                f"{name} is a graph of {graph.n_users} users and {graph.n_items} items, "
+                f"not of train's {size[0]} and {size[1]}"
+            )

@@ -8,6 +8,7 @@ epoch, and the weights of the blend, zero among them.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast, get_args
 
 import torch
 
@@ -15,6 +16,7 @@ from services.recsys import parts as made
 from services.recsys.blend import Blend, Part, Scale, Scorer
 from services.recsys.data import Interactions, Split
 from services.recsys.parts import EaseSetting, Evidence, GraphRecipe, IalsSetting, Setting
+from services.recsys.ranges import COUNT, check
 from services.recsys.topk import inner_product
 from services.recsys.weighing import Judge, weigh
 
@@ -40,6 +42,14 @@ class Preset:
     graph: GraphRecipe | None = field(default_factory=GraphRecipe)
     scales: tuple[Scale, ...] = ("spread",)
     judged: int = 4_000  # users whose validation items choose, evenly spaced
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for nobody who judges, no scale, and a plain part that is none."""
+        check(self, judged=COUNT)
+        if not self.scales or not set(self.scales) <= set(get_args(Scale)):
+            raise ValueError(f"scales must be some of {get_args(Scale)}, not {self.scales!r}")
+        for name in set(self.plain) - set(made.PLAIN):
+            raise ValueError(f"plain must be some of {made.PLAIN}, not {name!r}")
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,15 @@ def fit(
     `solved` saves another seed the parts that have none. With a `folder` LLMHNI goes on after its
     last finished epoch. `tell` hears a sentence per part. LLMHNI trains on the `device`, the CPU
     unless told.
+
+    Raises ValueError for evidence of other users or items than the split's, for `solved` without a
+    part of the preset, and for a preset of which nothing can be made.
     """
     preset = preset or Preset()
+    evidence.check(split.train)
     judge = Judge(split, preset.judged)
     parts = dict(solve(split, evidence, preset=preset, tell=tell) if solved is None else solved)
+    _check_parts(parts, preset, evidence)
     graphs = made.graphs(split.train, evidence)
     parts |= _best(made.IALS, preset.ials, graphs, evidence, judge, tell, seed=seed)
     if preset.graph is not None:
@@ -117,8 +132,12 @@ def fit(
 def solve(
     split: Split, evidence: Evidence, *, preset: Preset | None = None, tell: Tell = lambda _: None
 ) -> dict[str, Chosen]:
-    """Fit the parts that have no seed, each with the setting and graph validation prefers."""
+    """Fit the parts that have no seed, each with the setting and graph validation prefers.
+
+    Raises ValueError for evidence of other users or items than the split's.
+    """
     preset = preset or Preset()
+    evidence.check(split.train)
     judge, graphs = Judge(split, preset.judged), made.graphs(split.train, evidence)
     found = _best(made.EASE, preset.ease, graphs, evidence, judge, tell)
     for name in preset.plain:
@@ -143,8 +162,12 @@ def refit(  # noqa: PLR0913 - the preset's dials, all by keyword
 
     The evidence must be made anew for those edges: G' and its other readings, and texts of users
     that were composed of their items. What has no seed is left in `solved` and taken from there.
+
+    Raises ValueError, before anything is trained, where preset or evidence lack what was chosen.
     """
     preset, solved = preset or Preset(), {} if solved is None else solved
+    evidence.check(train)
+    _check_choices(choices, preset, evidence, made.graphs(train, evidence))
     parts = []
     for name, weight in choices.weights.items():
         if weight:
@@ -156,6 +179,42 @@ def refit(  # noqa: PLR0913 - the preset's dials, all by keyword
                 solved[name] = model
             parts.append(Part(name, model, weight))
     return Blend(parts, choices.scale)
+
+
+def _check_parts(parts: Mapping[str, Chosen], preset: Preset, evidence: Evidence) -> None:
+    """Raise ValueError for a part that should have been solved, and where there is none at all."""
+    there = [name for name in preset.plain if made.there(name, evidence)]
+    wanted = [*([made.EASE] if preset.ease else []), *there]
+    absent = [name for name in wanted if name not in parts]
+    if absent:
+        raise ValueError(f"solved lacks {', '.join(absent)}: parts of the preset")
+    if not (parts or preset.ials or preset.graph):
+        raise ValueError("the preset has no part, or none whose texts are there: nothing to blend")
+
+
+def _check_choices(
+    choices: Choices, preset: Preset, evidence: Evidence, graphs: Mapping[str, Interactions]
+) -> None:
+    """Raise ValueError where the preset or the evidence lacks what was chosen."""
+    asked = [name for name, weight in choices.weights.items() if weight]
+    if not asked:
+        raise ValueError("the choices give no part a weight: nothing to train")
+    for name in asked:
+        source = choices.sources.get(name)
+        if source is None or source.removeprefix(made.READ_AS) not in graphs:
+            raise ValueError(f"{name} was chosen on the {source} graph: there is {list(graphs)}")
+        if name not in {made.EASE, *made.PLAIN, *made.SEEDED}:
+            raise ValueError(f"{name} was chosen: no part bears that name")
+        if not made.there(name, evidence):
+            raise ValueError(f"{name} was chosen: its text is missing")
+    held = {made.EASE: (choices.ease, preset.ease), made.IALS: (choices.ials, preset.ials)}
+    for name, (chosen, settings) in held.items():
+        if name in asked and not 0 <= chosen < len(settings):
+            raise ValueError(
+                f"setting {chosen} of {name} was chosen: the preset has {len(settings)}"
+            )
+    if made.GRAPH in asked and preset.graph is None:
+        raise ValueError(f"{made.GRAPH} was chosen: the preset has none")
 
 
 def told(blend: Blend) -> str:
@@ -225,12 +284,15 @@ def _again(
 ) -> Scorer:
     source = choices.sources[name]
     if name == made.GRAPH:
-        recipe = preset.graph or GraphRecipe()
+        recipe = cast("GraphRecipe", preset.graph)  # `_check_choices` has looked
         frozen = replace(recipe, config=replace(recipe.config, epochs=choices.epochs))
         return made.graph_model(
             train, evidence, frozen, seed=seed, serve=source, folder=folder, device=device
         ).model
-    settings: dict[str, Setting] = {made.EASE: preset.ease[choices.ease]} if preset.ease else {}
-    settings |= {made.IALS: preset.ials[choices.ials]} if preset.ials else {}
-    model = made.closed(name, settings.get(name), evidence, seed=seed)
+    setting: Setting = None
+    if name == made.EASE:
+        setting = preset.ease[choices.ease]
+    if name == made.IALS:
+        setting = preset.ials[choices.ials]
+    model = made.closed(name, setting, evidence, seed=seed)
     return made.fitted(model, source, made.graphs(train, evidence))

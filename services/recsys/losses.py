@@ -27,24 +27,6 @@ def sampled_softmax(*, positive: Tensor, negative: Tensor, tau: float, wrong: Te
     return torch.logsumexp(logits, dim=1) - logits[:, 0]
 
 
-def infonce_in_batch(
-    *, anchors: Tensor, positives: Tensor, tau: float, same: Tensor | None = None
-) -> Tensor:
-    """-ln( e^{c(a_k,p_k)/tau} / sum_l e^{c(a_k,p_l)/tau} ) per anchor, c the cosine.
-
-    InfoNCE (arXiv 1807.03748, Eq. 4) in the form of LLMHNI Eq. 18-22; the other anchors'
-    positives are the negatives. anchors, positives (B, d); same (B,) int64 names the positives,
-    and two of one name are no negatives of each other -> (B,).
-    """
-    logits = F.normalize(anchors, dim=1) @ F.normalize(positives, dim=1).T / tau
-    own = logits.diagonal()
-    if same is not None:
-        twins = same.unsqueeze(0) == same.unsqueeze(1)
-        twins.fill_diagonal_(False)
-        logits = logits.masked_fill(twins, -torch.inf)
-    return torch.logsumexp(logits, dim=1) - own
-
-
 def infonce(
     *,
     anchors: Tensor,
@@ -53,12 +35,16 @@ def infonce(
     pairs: tuple[Tensor, Tensor] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """`infonce_in_batch` for anchors and positives that were told apart before: the same numbers.
+    """-ln( e^{c(a_k,p_k)/tau} / sum_l e^{c(a_k,p_l)/tau} ) per pair, c the cosine.
 
-    anchors (A, d), positives (P, d); pairs name each loss's anchor within (A,) and positive within
-    (P,), None for the k-th with the k-th -> (B,). The sum over the batch is made once an anchor: a
-    positive of c pairs counts c times in it, and once for those pairs themselves. With `dtype`
-    bfloat16 the (A, P) array and its products are made in that, the rest is not.
+    InfoNCE (arXiv 1807.03748, Eq. 4) in the form of LLMHNI Eq. 18-22; the other pairs' positives
+    are the negatives, and two of one positive are no negatives of each other.
+
+    Anchors (A, d) and positives (P, d) are told apart beforehand; pairs name each loss's anchor
+    within (A,) and positive within (P,), None for the k-th with the k-th -> (B,). The sum over the
+    batch is made once an anchor: a positive of c pairs counts c times in it, and once for those
+    pairs themselves. With `dtype` bfloat16 the (A, P) array and its products are made in that, the
+    rest is not.
     """
     a, p = F.normalize(anchors, dim=1), F.normalize(positives, dim=1)
     coarse = dtype if dtype == torch.bfloat16 else a.dtype

@@ -8,12 +8,14 @@ import torch
 from scipy.sparse import csr_matrix
 
 from services.recsys.align import AlignConfig, align
+from services.recsys.arrays import check_rows, check_vectors
 from services.recsys.blend import Vectors
 from services.recsys.closed_forms import ClosedForm, CollectiveEase, GfCf, Ials, Side, TextKernel
-from services.recsys.data import Embeddings, Interactions, Signals
+from services.recsys.data import Embeddings, Interactions, Signals, check_sizes
 from services.recsys.loop import Validate
 from services.recsys.loop import fit as train
 from services.recsys.methods import llmhni
+from services.recsys.ranges import COUNT, NATURAL, POSITIVE, check
 from services.recsys.registry import BACKBONES
 from services.recsys.seeds import Seeds
 from services.recsys.texts import centred, mean
@@ -39,9 +41,18 @@ class Evidence:
     more: Mapping[str, Interactions] = field(default_factory=dict)  # other readings of G', by name
 
     def __post_init__(self) -> None:
-        """Raise ValueError where another reading bears the name of G or of G'."""
+        """Raise ValueError for vectors that are none, and a reading named like G or G'."""
         for name in {RAW, REFINED} & self.more.keys():
             raise ValueError(f"a reading of G' cannot be named {name}")
+        if self.texts is not None:
+            check_vectors("texts", self.texts.users, self.texts.items)
+
+    def check(self, train: Interactions) -> None:
+        """Raise ValueError where a part is of other users or items than the graph."""
+        if self.words is not None:
+            check_rows("words", self.words.shape[0], train.n_items, "items")
+        others = {"refined": self.refined, "hard": self.hard, **self.more}
+        check_sizes(train, vectors={"texts": self.texts}, graphs=others)
 
     def centred(self) -> Embeddings | None:
         """Return the sentence vectors with each side's mean taken out."""
@@ -58,6 +69,15 @@ class EaseSetting:
     lam: float
     power: float = 1.0  # of its entries between items
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        check(
+            self,
+            **dict.fromkeys(("words", "vectors", "beta"), NATURAL),
+            lam=POSITIVE,
+            power=POSITIVE,
+        )
+
 
 @dataclass(frozen=True)
 class IalsSetting:
@@ -66,6 +86,10 @@ class IalsSetting:
     f: int
     reg: float
     alpha: float
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        check(self, f=COUNT, reg=NATURAL, alpha=NATURAL)
 
 
 @dataclass(frozen=True)
@@ -79,6 +103,10 @@ class GraphRecipe:
     config: llmhni.Config = field(default_factory=lambda: _lean(llmhni.Config.default()))
     alignment: AlignConfig = field(default_factory=AlignConfig)  # of config.semantic
     patience: int = 6  # epochs
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        check(self, patience=COUNT)
 
 
 def _lean(config: llmhni.Config) -> llmhni.Config:

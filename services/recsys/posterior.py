@@ -19,6 +19,7 @@ from services.recsys.data import Bools, Floats, Interactions, Ints
 from services.recsys.decoys import Baited
 from services.recsys.evidence import Columns
 from services.recsys.plausibility import logistic
+from services.recsys.ranges import NATURAL, SHARE, check
 from services.recsys.suspicion import Scores
 from services.recsys.verdicts import MID, MISSING, RatedPairs
 
@@ -32,6 +33,10 @@ class PosteriorConfig:
 
     odds: float = 0.5  # noise edges expected per true one; 0 weighs every edge 1
     floor: float = 0.02  # below that weight an edge falls; a user's last never does
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        check(self, odds=NATURAL, floor=SHARE)
 
 
 def probability_true(log_odds: Scores, *, odds: float) -> Floats:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from services.recsys.data import Bools, Interactions, Ints
+from services.recsys.ranges import NATURAL, SHARE, check
 from services.recsys.verdicts import RatedPairs, Words, judge, soft_weights
 
 ACTIONS = ("keep", "drop", "add", "none")
@@ -27,6 +28,12 @@ class RefineConfig:
     max_added_per_item: int = 10  # a hijacked profile must not buy itself an audience
     added_weight: float = 0.5  # of an edge added on ratings; the paper's rule adds at 1
     soft_floor: float = 0.1  # smallest weight under "soft"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        shares = ("max_dropped", "soft_floor")
+        numbers = ("max_added_per_item", "added_weight")
+        check(self, **dict.fromkeys(shares, SHARE), **dict.fromkeys(numbers, NATURAL))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

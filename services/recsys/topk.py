@@ -35,8 +35,9 @@ def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
     are never returned: they are the excluded ones.
 
     Raises:
-        ValueError: a score is not a number, which has no place in an order.
+        ValueError: k is below 1, or a score is not a number, which has no place in an order.
     """
+    _some(k)
     width = min(k, scores.shape[1])
     items = _best(scores, width)
     values = np.take_along_axis(scores, items, axis=1)
@@ -91,6 +92,11 @@ def _above_the_stripes(scores: Floats, width: int) -> Ints | None:
     return best
 
 
+def _some(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}: a list of nothing has no order")
+
+
 def cells(rows: csr_matrix, users: Ints) -> tuple[Ints, Ints]:
     """Return (row within the block, item) of every interaction of a block of users."""
     block = rows[users]
@@ -114,7 +120,11 @@ def blocks(users: Ints, size: int) -> Iterator[Ints]:
 def top_k_lists(
     score_block: ScoreBlock, users: Ints, *, seen: Interactions, k: int, block: int = 256
 ) -> tuple[Ints, Floats]:
-    """Return (n, k) items and scores for the given users, what they have seen left out."""
+    """Return (n, k) items and scores for the given users, what they have seen left out.
+
+    Raises ValueError where k is below 1, and as `top_k` does.
+    """
+    _some(k)
     rows = seen.csr()
     found = [top_k(masked_scores(score_block, b, rows), k) for b in blocks(users, block)]
     if not found:

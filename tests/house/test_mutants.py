@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants import __main__ as entry
 from tests.mutants.mutant import ROOT, Mutant
 from tests.mutants.planted import MUTANTS
 
@@ -26,6 +27,17 @@ def test_a_mutant_names_tests_that_exist(mutant: Mutant) -> None:
         path, _, name = test.partition("::")
         assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8") if name else True
         assert (ROOT / path).exists()
+
+
+def test_mutants_are_listed_without_being_planted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(MUTANTS)
+    for line, mutant in zip(lines, MUTANTS, strict=True):
+        assert all(word in line for word in (mutant.file, mutant.mistake, *mutant.tests))
+    assert entry.main(["--list", MUTANTS[0].mistake]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert entry.main(["--list", "no such mistake"]) == 2
 
 
 def test_mistakes_have_names_of_their_own() -> None:

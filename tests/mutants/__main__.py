@@ -1,6 +1,7 @@
 """Plants each mutant in a copy of the tree and tells which test killed it: `make mutants`.
 
     python -m tests.mutants [words]     only the mutants whose mistake or file holds a word
+    python -m tests.mutants --list [words]      name them, run nothing
 
 Before that the same tests run on the code as it is: a test that fails anyway has noticed nothing.
 Ends with 1 if a mutant survives.
@@ -15,6 +16,8 @@ from pathlib import Path
 from tests.mutants.mutant import Mutant
 from tests.mutants.nursery import Outcome, copies, outcomes
 from tests.mutants.planted import MUTANTS
+
+LIST = "--list"
 
 
 def chosen(words: list[str]) -> list[Mutant]:
@@ -50,9 +53,18 @@ def run(mutants: Iterable[Mutant], number: int) -> int:
     return wrong
 
 
-def main(words: list[str]) -> int:
-    """Run the mutants that the words name."""
+def listed(mutants: Iterable[Mutant]) -> str:
+    """Return file, mistake and tests of each, a line a mutant."""
+    return "\n".join(f"{m.file:<40} {m.mistake:<66} {', '.join(m.tests)}" for m in mutants)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the mutants that the words name, or list them."""
+    words = [word for word in arguments if word != LIST]
     found = chosen(words)
+    if found and LIST in arguments:
+        print(listed(found))  # noqa: T201 - the table
+        return 0
     if not found:
         print(f"no mutant is named by {' '.join(words)}", file=sys.stderr)  # noqa: T201 - a usage
         return 2

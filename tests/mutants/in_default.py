@@ -62,6 +62,20 @@ MUTANTS = (
         "collective",
     ),
     core(
+        "a refit trains a recipe that the preset does not have",
+        "default.py",
+        "if made.GRAPH in asked and preset.graph is None:",
+        "if made.GRAPH in asked and not preset:",
+        "default_preset",
+    ),
+    core(
+        "a refit looks for settings of parts that were left out",
+        "default.py",
+        "asked = [name for name, weight in choices.weights.items() if weight]",
+        "asked = list(choices.weights)",
+        "default_preset",
+    ),
+    core(
         "iALS without its ridge",
         IALS,
         "(values.clip(min=0) + reg)",

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from services.recsys.blend import Blend, Part, Vectors
 from services.recsys.closed_forms import CollectiveEase
 from services.recsys.data import Embeddings, Interactions, Split
-from services.recsys.default import Default, Preset, fit, refit, solve
+from services.recsys.default import Choices, Default, Preset, fit, refit, solve
 from services.recsys.methods import llmhni
 from services.recsys.parts import (
     EASE,
@@ -146,6 +146,80 @@ def test_a_part_without_its_text_is_refused_and_made_of_nothing_else(name: str) 
 def test_another_reading_cannot_take_the_name_of_a_graph(name: str) -> None:
     with pytest.raises(ValueError, match=f"cannot be named {name}"):
         Evidence(more={name: LIKED})
+
+
+NOTHING = Preset(ease=(), plain=(), ials=(), graph=None)
+OF_EASE = Choices(
+    ease=1, ials=0, sources={EASE: "raw"}, epochs=0, weights={EASE: 1.0, IALS: 0.0}, scale="raw"
+)
+
+
+@pytest.mark.parametrize(
+    ("preset", "choices", "told"),
+    [
+        (replace(NOTHING, ease=SMALL.ease[:1]), OF_EASE, f"setting 1 of {EASE} was chosen"),
+        (NOTHING, OF_EASE, f"setting 1 of {EASE} was chosen: the preset has 0"),
+        (SMALL, replace(OF_EASE, sources={}), f"{EASE} was chosen on the None graph"),
+        (
+            SMALL,
+            replace(OF_EASE, sources={EASE: "refined"}),
+            r"on the refined graph: there is \['raw'\]",
+        ),
+        (
+            NOTHING,
+            replace(OF_EASE, weights={GRAPH: 1.0}, sources={GRAPH: "raw"}, epochs=2),
+            f"{GRAPH} was chosen: the preset has none",
+        ),
+        (
+            SMALL,
+            replace(OF_EASE, weights={"BM25": 1.0}, sources={"BM25": "raw"}),
+            "BM25 was chosen: no part bears that name",
+        ),
+        (SMALL, replace(OF_EASE, weights={EASE: 0.0}), "the choices give no part a weight"),
+    ],
+)
+def test_a_refit_of_what_preset_or_evidence_lack_is_refused(
+    known: Evidence, preset: Preset, choices: Choices, told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        refit(split().train, known, choices, preset=preset)
+
+
+def test_a_refit_without_the_text_that_was_chosen_is_refused() -> None:
+    choices = replace(OF_EASE, weights={"words": 1.0}, sources={"words": "raw"})
+    with pytest.raises(ValueError, match="words was chosen: its text is missing"):
+        refit(split().train, Evidence(), choices, preset=SMALL)
+
+
+@pytest.mark.parametrize("preset", [NOTHING, replace(NOTHING, plain=("words", "vectors"))])
+def test_a_preset_of_which_nothing_can_be_made_is_refused(preset: Preset) -> None:
+    with pytest.raises(ValueError, match="has no part, or none whose texts are there"):
+        fit(split(), Evidence(), preset=preset)
+
+
+def test_what_was_to_be_solved_must_be_there(known: Evidence) -> None:
+    with pytest.raises(ValueError, match=f"solved lacks {EASE}, GF-CF: parts of the preset"):
+        fit(split(), known, preset=SMALL, solved={})
+
+
+def test_evidence_of_another_shop_is_told_by_its_rows(known: Evidence) -> None:
+    assert known.words is not None
+    assert known.texts is not None
+    less = Embeddings(known.texts.users[1:], known.texts.items)
+    other = Interactions.build(users=[0], items=[0], n_users=40, n_items=99)
+    for wrong, told in (
+        (replace(known, words=known.words[:90]), "words has 90 rows: one for each of the 100"),
+        (replace(known, texts=less), r"texts\.users has 39 rows: one for each of the 40 users"),
+        (replace(known, refined=other), "refined is a graph of 40 users and 99 items, not of"),
+        (replace(known, more={"mild": other}), "mild is a graph of 40 users and 99 items"),
+    ):
+        for ask in (
+            lambda one: fit(split(), one, preset=SMALL),
+            lambda one: solve(split(), one, preset=SMALL),
+            lambda one: refit(split().train, one, OF_EASE, preset=SMALL),
+        ):
+            with pytest.raises(ValueError, match=told):
+                ask(wrong)
 
 
 def test_a_newcomer_is_folded_in_by_history_and_text(found: Default, known: Evidence) -> None:

@@ -200,6 +200,12 @@ def test_without_alignment_the_sampler_compares_raw_texts(device: torch.device) 
         assert drawn == {expected}
 
 
+def test_signals_of_another_shop_are_refused_before_anything_is_made(device: torch.device) -> None:
+    more = Embeddings(vectors(1, 3, 3).float(), vectors(2, 4, 3).float())
+    with pytest.raises(ValueError, match=r"texts\.users has 3 rows: one for each of the 2 users"):
+        made(BY_HAND, device, Signals(texts=more))
+
+
 def test_hard_pairs_are_no_negatives(device: torch.device) -> None:
     world, hard = circles(1), circles(2).clean
     aligned = Embeddings(vectors(1, 60, 3).float(), vectors(2, 40, 3).float())

@@ -23,6 +23,17 @@ def test_a_list_is_padded_where_items_run_out() -> None:
     assert values.tolist() == [[3.0] + [-np.inf] * 4]
 
 
+@pytest.mark.parametrize("users", [[0], []])
+def test_lists_of_no_length_are_refused(users: list[int]) -> None:
+    seen = Interactions.build(users=[0], items=[1], n_users=1, n_items=3)
+    scored = inner_product(Embeddings(torch.ones(1, 2), torch.ones(3, 2)))
+    for k in (0, -1):
+        with pytest.raises(ValueError, match=f"k must be at least 1, not {k}"):
+            top_k_lists(scored, np.array(users, dtype=np.int64), seen=seen, k=k)
+    with pytest.raises(ValueError, match="k must be at least 1, not 0"):
+        top_k(np.ones((1, 3)), 0)
+
+
 def test_a_score_that_is_not_a_number_is_refused() -> None:
     with pytest.raises(ValueError, match="not a number"):
         top_k(np.array([[1.0, np.nan]]), 1)

@@ -35,6 +35,7 @@ def inputs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
     low = np.full(3, LOW, dtype=np.int8)
     said = Replay(
         name="gold",
+        stem="gold",
         sha256="0",
         pairs=RatedPairs(
             users=edges.users[:30:10],

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from scipy.sparse import csr_matrix
 
 from services.recsys.data import Embeddings
 from services.recsys.detect import KINDS, Kind
 from services.recsys.verdicts import HIGH, LOW, MID, MISSING
+from services.shared.errors import InvalidError
 from services.trainer.bench import corpus, detect, detect_report, local_rated, rated_truth, signals
+from services.trainer.bench.__main__ import main
 from services.trainer.bench.arms import rated
 from services.trainer.bench.catching import heard
 from services.trainer.bench.corpus import Corpus
@@ -71,8 +74,8 @@ def done(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, str]:
     out = tmp_path_factory.mktemp("detect")
-    asked = Asked(seeds=1, ratings=[gold], trained=1)
-    return out, detect.run(known, texts, folder, out, asked=asked)
+    asked = Asked(seeds=1, ratings=[detect.read(gold, folder)], trained=1)
+    return out, detect.run(known, texts, out, asked=asked)
 
 
 def test_every_kind_of_fakes_has_every_signal_and_the_degrees(done: tuple[Path, str]) -> None:
@@ -99,8 +102,8 @@ def test_a_second_run_computes_nothing_and_says_the_same(
 
     monkeypatch.setattr(signals, "GROUPS", dict.fromkeys(signals.GROUPS, refuse))
     out, told = done
-    asked = Asked(seeds=1, ratings=[gold], trained=1)
-    assert detect.run(known, texts, folder, out, asked=asked) == told
+    asked = Asked(seeds=1, ratings=[detect.read(gold, folder)], trained=1)
+    assert detect.run(known, texts, out, asked=asked) == told
 
 
 def test_two_tastes_are_told_apart_by_plausibility(known: Corpus, texts: Embeddings) -> None:
@@ -163,6 +166,17 @@ def test_ratings_without_kinds_are_told_apart(tmp_path: Path) -> None:
     assert rated_truth.read(path, users=range(2), items=range(2)) is None
 
 
+def test_a_fault_in_the_ratings_is_told_before_anything_takes_long(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detect.corpus, "vectors", lambda *_: pytest.fail("that takes minutes"))
+    path = tmp_path / "said.jsonl"
+    path.write_text("{", encoding="utf-8")
+    words = ["detect", "--data", str(folder), "--out", str(tmp_path), "--ratings", str(path)]
+    with pytest.raises(InvalidError, match=r"said\.jsonl, line 1: no JSON"):
+        CliRunner().invoke(main, words, catch_exceptions=False)
+
+
 def test_the_endpoint_is_asked_about_the_least_plausible_and_about_missing_edges(
     known: Corpus,
     texts: Embeddings,
@@ -189,7 +203,7 @@ def test_the_endpoint_is_asked_about_the_least_plausible_and_about_missing_edges
         signals, "GROUPS", {name: signals.GROUPS[name] for name in ("learned", "neighbours")}
     )
     monkeypatch.setattr(detect, "_price", lambda *_: detect_report.Section("", "", ["", ""], []))
-    text = detect.run(known, texts, folder, tmp_path, asked=Asked(seeds=1, pairs=150))
+    text = detect.run(known, texts, tmp_path, asked=Asked(seeds=1, pairs=150))
     assert [len(one.pairs) for one in asked] == [150, 150, 150, 150]
     for one in asked:
         own = one.pairs.history == one.pairs.items[:, None]

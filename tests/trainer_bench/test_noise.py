@@ -29,6 +29,7 @@ from services.trainer.bench.noise_losses import Result as Figures
 from services.trainer.bench.noise_raters import Rates, drawn, rates
 from services.trainer.bench.noise_rows import CLOSED, DEFAULT, DOUBT, RAW, SOFTMAX, named
 from services.trainer.bench.planting import Kind, planted
+from services.trainer.bench.schedule import Clock
 from tests.trainer_bench.folder import ITEMS, USERS
 
 DOUBTED = [
@@ -126,6 +127,28 @@ def test_fakes_are_planted_into_train_only_and_hit_nothing_held_out(
     assert 0.15 * len(split.train) < len(fakes) <= 0.2 * len(split.train)
     again = planted(split, share=0.2, seed=3, kind=kind)
     assert again.split.train.keys().tolist() == train.keys().tolist()
+
+
+def test_clean_and_a_fifth_of_noise_come_first_and_take_turns(folder: Path) -> None:
+    plan = noise.Plan(seeds=2, shares=noise.SHARES, kind="uniform", given=False)
+    case, known = _case(folder), corpus.read(folder)
+    bench = noise.Bench(corpus=known, vectors=_vectors(known, folder), base=case, plan=plan)
+    asked = [[(one.planted.seed, one.planted.share) for one in cases] for cases in bench.waves()]
+    assert asked[:3] == [[(0, 0.0), (0, 0.2)], [(0, 0.1)], [(0, 0.05)]]
+    assert len(asked) == 1 + 3 + 4
+    assert asked[-4:] == [[(1, share)] for share in (0.2, 0.1, 0.05, 0.15)]
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_budget_that_ends_early_leaves_rows_not_shares(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = iter([False] * 2)  # two cells may start
+    monkeypatch.setattr(Clock, "over", lambda _: next(looks, True))
+    told = _run(folder, tmp_path, "--budget-minutes", "60").stdout
+    line = next(line for line in told.splitlines() if line.startswith("| GF-CF, raw |"))
+    assert "not run" not in line
+    assert told.count("| not run |") > 0
 
 
 def test_labels_are_drawn_as_often_as_an_llm_gave_them(tmp_path: Path) -> None:

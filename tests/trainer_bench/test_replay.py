@@ -12,6 +12,7 @@ from services.recsys.refine import RefineConfig, refine
 from services.recsys.verdicts import HIGH, LOW, MID, MISSING
 from services.shared.errors import InvalidError
 from services.trainer.bench import replay
+from services.trainer.bench.replay_lines import called
 
 USERS, ITEMS = ["ann", "bob"], [10, 20, 30]
 GOOD = {"user_id": "ann", "item_id": 20, "user_view": "Low", "item_view": "Mid"}
@@ -48,6 +49,26 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert found.pairs.user_view.tolist() == [LOW, HIGH]
     assert found.pairs.item_view.tolist() == [MISSING, MID]
     assert found.pairs.scores.tolist() == [0.25, 0.5]
+
+
+def test_ratings_are_called_by_their_file_and_a_file_called_ratings_by_its_folder(
+    tmp_path: Path,
+) -> None:
+    for place, name in (("gold/ratings.jsonl", "gold"), ("gold/local.jsonl", "local")):
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(GOOD))
+        found = replay.read(path, users=USERS, items=ITEMS)
+        assert (found.name, found.stem) == (name, path.stem)
+
+
+def test_a_file_called_ratings_is_called_by_its_folder_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gold").mkdir()
+    monkeypatch.chdir(tmp_path / "gold")
+    assert called(Path("ratings.jsonl")) == called(Path("../gold/ratings.jsonl")) == "gold"
+    assert called(Path("/ratings.jsonl")) == "ratings"
 
 
 def test_each_fault_is_told_with_its_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 
 from services.recsys.closed_forms import Popularity
 from services.recsys.data import Embeddings
@@ -18,6 +19,7 @@ from services.recsys.methods.bpr import Config
 from services.recsys.verdicts import LOW, RatedPairs
 from services.shared.errors import InvalidError
 from services.trainer.bench import (
+    blend_rows,
     corpus,
     denoiser_rows,
     published,
@@ -34,7 +36,7 @@ from services.trainer.bench.denoiser_rows import Texts
 from services.trainer.bench.replay import Replay
 from services.trainer.bench.rows import Figures, Made, Row, Work
 from services.trainer.bench.schedule import Clock, CutShortError
-from services.trainer.bench.table_inputs import Inputs
+from services.trainer.bench.table_inputs import Inputs, Options
 from services.trainer.bench.tables import BOTH, TRAIN, VALIDATION, Table
 from tests.trainer_bench.folder import ITEMS, USERS
 
@@ -215,6 +217,48 @@ def test_replayed_ratings_reach_the_graph_that_is_trained_on(
     assert plain.plan != one.plan
 
 
+def test_a_file_s_rows_may_be_called_anew_and_their_cells_are_still_found(
+    folder: Path, tmp_path: Path, texts: Texts
+) -> None:
+    said = _said([0], [1], LOW)
+    anew = replace(said, name="gold")
+    split = published.read(folder)
+    known = blend_rows.Known(words=csr_matrix((ITEMS, 3)), vectors=texts.vectors, composed=False)
+    for of in (
+        lambda one: denoiser_rows.llmhni_rows(texts, [one]),
+        lambda one: blend_rows.rows(known, [one]),
+    ):
+        before, after = of(said), of(anew)
+        assert [row.name.replace("ratings gold", "ratings said") for row in after] == [
+            row.name for row in before
+        ]
+        assert any("ratings gold" in row.name for row in after)
+        for one, other in zip(before, after, strict=True):
+            plans = [tables.plan(split, row, TRAIN, 0) for row in (one, other)]
+            assert plans[0] == plans[1]
+            assert plans[0]["row"] == one.name
+
+
+def test_the_tables_of_two_splits_take_turns_row_by_row(folder: Path, tmp_path: Path) -> None:
+    made: list[tuple[str, int]] = []
+
+    def row(name: str) -> Row:
+        def make(work: Work) -> Made:
+            made.append((name, len(work.graph)))
+            return Made(score_block=Popularity().fit(work.graph).score_block, figures={})
+
+        return Row(name=name, plan={"method": name}, make=make)
+
+    split = published.read(folder)
+    less = replace(split, train=split.train.where(np.arange(len(split.train)) > 0))
+    rows, sizes = [row("one"), row("other")], (len(split.train), len(less.train))
+    columns = {"whole": (rows, split), "less": (rows, less)}
+    given: dict[str, Any] = {"out": tmp_path, "seeds": 1, "clock": Clock(None), "reads": (TRAIN,)}
+    first, second = tables.fill_all(columns, **given)
+    assert made == [(name, size) for name in ("one", "other") for size in sizes]
+    assert first.found(rows[0], TRAIN)[0].figures != second.found(rows[0], TRAIN)[0].figures
+
+
 def test_two_files_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None:
     line = json.dumps({"user_id": 1, "item_id": 2, "user_view": "Low", "item_view": None})
     files = [tmp_path / side / "said.jsonl" for side in ("a", "b")]
@@ -222,7 +266,9 @@ def test_two_files_of_one_name_are_refused(folder: Path, tmp_path: Path) -> None
         file.parent.mkdir()
         file.write_text(line)
     with pytest.raises(InvalidError, match="Two files of ratings are named said"):
-        table_inputs.read(folder, tmp_path, [str(file) for file in files], "given", Clock(None))
+        table_inputs.read(
+            Options(data=folder, out=tmp_path, seeds=1, ratings=[str(file) for file in files])
+        )
 
 
 def test_local_ratings_are_kept_by_data_and_by_whose_texts_users_have(
@@ -242,7 +288,11 @@ def test_local_ratings_are_kept_by_data_and_by_whose_texts_users_have(
     monkeypatch.setattr(table_inputs.corpus, "vectors", vectors)
     (tmp_path / "local.jsonl").write_text("of nobody knows what")
     names = [
-        table_inputs.read(folder, tmp_path, ["local"], users, Clock(None)).ratings[0].name
+        table_inputs.read(
+            Options(data=folder, out=tmp_path, seeds=1, ratings=["local"], users=users)
+        )
+        .ratings[0]
+        .name
         for users in ("given", "composed", "given")
     ]
     assert names == [f"local-{folder.name}-{users}" for users in ("given", "composed", "given")]
@@ -332,7 +382,7 @@ def _said(users: Any, items: Any, label: int) -> Replay:  # noqa: ANN401 - array
         item_view=labels,
         scores=np.zeros(len(users)),
     )
-    return Replay(name="said", sha256="00", pairs=pairs, left_out=0)
+    return Replay(name="said", stem="said", sha256="00", pairs=pairs, left_out=0)
 
 
 def test_a_word_of_only_that_names_no_row_is_refused_with_the_names(

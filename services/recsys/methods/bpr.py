@@ -14,6 +14,7 @@ from services.recsys.backbones import Backbone, Start, starting_vectors
 from services.recsys.data import Batch, Embeddings, Interactions, Signals
 from services.recsys.losses import weighted_mean
 from services.recsys.objective import Loss, Method
+from services.recsys.ranges import COUNT, NATURAL, POSITIVE, check
 from services.recsys.ranking import (
     Met,
     RankingLoss,
@@ -44,6 +45,15 @@ class Config:
     negatives: Literal["uniform", "dns"] = "uniform"  # of BPR
     M: int = 30  # fresh draws of which DNS takes the hardest
     lambda_reg: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        check(
+            self,
+            **dict.fromkeys(("d", "epochs", "B", "n_shared", "M"), COUNT),
+            **dict.fromkeys(("lr", "tau"), POSITIVE),
+            **dict.fromkeys(("n_layers", "lambda_reg"), NATURAL),
+        )
 
 
 class BPR(Method):

@@ -17,6 +17,7 @@ from services.recsys.backbones.lightgcn import LightGCN
 from services.recsys.data import Batch, Embeddings, Interactions, Signals
 from services.recsys.losses import infonce, weighted_mean
 from services.recsys.objective import Loss, Method
+from services.recsys.ranges import COUNT, NATURAL, PART, POSITIVE, check
 from services.recsys.ranking import (
     Met,
     RankingLoss,
@@ -64,6 +65,17 @@ class Config:
     de: bool = True  # off: no L_de (Table 2)
     hal: bool = True  # off: no L_hal (Table 2)
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a field outside its range."""
+        check(
+            self,
+            **dict.fromkeys(("d", "epochs", "B", "n_shared", "M", "K"), COUNT),
+            **dict.fromkeys(("n_contrast", "every"), COUNT),
+            **dict.fromkeys(("lr", "tau", "T", "tau_de", "tau_hal"), POSITIVE),
+            **dict.fromkeys(("n_layers", "lambda_1", "lambda_2", "lambda_reg"), NATURAL),
+            rho=PART,
+        )
+
     @classmethod
     def default(cls) -> Self:
         """What trains well in minutes on a CPU; measured in docs/methods/llmhni.md."""
@@ -94,7 +106,7 @@ class LLMHNI(Method):
 
     Parts of the signals may be missing: with no G', G' = G; with no texts, negatives are
     uniform. A backbone without a graph (MF) has no L_de and no L_hal. ValueError for contrasts in
-    bfloat16 of another backbone than LightGCN.
+    bfloat16 of another backbone than LightGCN, and for signals of other users or items.
     """
 
     def __init__(
@@ -110,6 +122,7 @@ class LLMHNI(Method):
         super().__init__()
         if config.contrast_in == "bfloat16" and backbone is not LightGCN:
             raise ValueError("contrast_in='bfloat16' is for LightGCN alone")
+        signals.check(train)
         self.config, self.device = config, device
         self._dtype = torch.bfloat16 if config.contrast_in == "bfloat16" else torch.float32
         refined = train if signals.refined is None else signals.refined

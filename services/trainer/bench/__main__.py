@@ -31,6 +31,7 @@ from services.trainer.bench import (
     table2,
 )
 from services.trainer.bench.peer_tables import tables
+from services.trainer.bench.resuming import resumes
 
 INCOMPLETE = 3
 """Exit code of `peers --require-all` where a peer's library is missing."""
@@ -64,6 +65,7 @@ def peers_command(data: Path, seed: int, *, as_json: bool, require_all: bool) ->
 
 
 @main.command("bookshop")
+@resumes
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option(
     "--out",

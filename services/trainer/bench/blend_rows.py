@@ -94,6 +94,7 @@ def _row(name: str, preset: Preset, known: Known, said: Replay | None) -> Row:
     kept: dict[str, dict[str, Any]] = {}  # by graph: what seeds share
     return Row(
         name=name if said is None else f"{name}, ratings {said.name}",
+        kept_by=name if said is None else f"{name}, ratings {said.stem}",
         plan={
             "method": "default",
             "preset": cast("Json", asdict(preset)),

@@ -13,12 +13,12 @@ from services.trainer.bench.blend_rows import OURS, TEXT_FREE
 from services.trainer.bench.cells import Cell
 from services.trainer.bench.peers import tell
 from services.trainer.bench.raw_rows import FIRST, LOSSES, capped, raw_row
+from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row, peer_rows
-from services.trainer.bench.schedule import Clock
 from services.trainer.bench.summary import Gap, gap, lines, spread
 from services.trainer.bench.table_files import number, protocol_table, write_csv
-from services.trainer.bench.table_inputs import Inputs
-from services.trainer.bench.tables import BOTH, DECIDES, TRAIN, Table, fill
+from services.trainer.bench.table_inputs import Inputs, Options, filled
+from services.trainer.bench.tables import BOTH, DECIDES, TRAIN, Table
 
 NAME = "default"
 FEW = 5
@@ -38,28 +38,15 @@ AIM_OF_FEW = 1.05
 @click.command(NAME)
 @table_inputs.options
 @click.option("--protocol", type=click.Choice([TRAIN, BOTH]), help="only this one")
-def command(  # noqa: PLR0913 - click hands every option over
-    *,
-    data: Path,
-    out: Path,
-    seeds: int,
-    ratings: Sequence[str],
-    users: str,
-    only: Sequence[str],
-    epochs: int | None,
-    budget_minutes: float | None,
-    protocol: str | None,
-) -> None:
+def command(asked: Options, *, protocol: str | None) -> None:
     """The default preset, its parts and its peers, both protocols; resumes where it stopped."""
-    clock = Clock(budget_minutes)
-    inputs = table_inputs.read(data, out, ratings, users, clock)
+    inputs = table_inputs.read(asked)
     if not ials.installed():
         tell(ials.ABSENT)
-    found = rows(inputs, composed=users == "composed", epochs=epochs)
-    split = inputs.corpus.split
+    found = rows(inputs, composed=asked.composed, epochs=asked.epochs)
     reads = (TRAIN, BOTH) if protocol is None else tuple({TRAIN, protocol})
-    table = fill(found, split, out=out, seeds=seeds, clock=clock, only=only, reads=reads)
-    print(write(table, inputs, data.name, out))
+    table = filled(found, inputs, asked, reads=reads)
+    show(write(table, inputs, asked.data.name, asked.out), asked.out, NAME)
 
 
 def rows(inputs: Inputs, *, composed: bool, epochs: int | None = None) -> list[Row]:

@@ -88,9 +88,10 @@ def row(
     config = CONFIGS[preset] if config is None else config
     patience = PATIENCE[preset]
     words = [f"LLMHNI {TITLES[preset]}", raw_rows.title(backbone), variant]
-    words += [] if said is None else [f"ratings {said.name}"]
+    name = ", ".join(word for word in words if word)
     return Row(
-        name=", ".join(word for word in words if word),
+        name=name if said is None else f"{name}, ratings {said.name}",
+        kept_by=name if said is None else f"{name}, ratings {said.stem}",
         plan={
             "method": "llmhni",
             "preset": preset,  # of the alignment and of the rule
@@ -121,24 +122,35 @@ def _maker(
 ) -> Callable[[Work], Made]:
     def make(work: Work) -> Made:
         refinement = None if said is None else _refined(work, said, preset)
-        signals = Signals(
-            aligned=texts.aligned(work.graph, preset, work.seed),
-            texts=texts.vectors,
-            refined=None if refinement is None else refinement.interactions,
-            hard=None if refinement is None else refinement.hard,
-        )
-        done = trained.made(
-            work,
-            config,
-            lambda own: LLMHNI(
-                config, BACKBONES[backbone], work.graph, signals, seeds=own, device=CPU
-            ),
-            stage="train",
-            patience=PATIENCE[preset],
-        )
-        return trained.told(done, _actions(refinement))
+        return denoised(work, texts, preset, config, refinement, backbone=backbone)
 
     return make
+
+
+def denoised(
+    work: Work,
+    texts: Texts,
+    preset: Preset,
+    config: Config,
+    refinement: Refinement | None,
+    *,
+    backbone: str = raw_rows.FIRST,
+) -> Made:
+    """Return LLMHNI trained on the work's graph and what ratings made of it; G' = G without any."""
+    signals = Signals(
+        aligned=texts.aligned(work.graph, preset, work.seed),
+        texts=texts.vectors,
+        refined=None if refinement is None else refinement.interactions,
+        hard=None if refinement is None else refinement.hard,
+    )
+    done = trained.made(
+        work,
+        config,
+        lambda own: LLMHNI(config, BACKBONES[backbone], work.graph, signals, seeds=own, device=CPU),
+        stage="train",
+        patience=PATIENCE[preset],
+    )
+    return trained.told(done, _actions(refinement))
 
 
 def _refined(work: Work, said: Replay, preset: Preset) -> Refinement:

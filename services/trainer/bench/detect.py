@@ -24,12 +24,16 @@ from services.trainer.bench.cells import Cells
 from services.trainer.bench.corpus import Corpus
 from services.trainer.bench.detect_report import Section
 from services.trainer.bench.detections import Planted
+from services.trainer.bench.replay_lines import called
+from services.trainer.bench.resuming import resumes, show
 
+NAME = "detect"
 HIDDEN = 0.1
 """Share of the train edges that are hidden to be found again."""
 
 
-@click.command("detect")
+@click.command(NAME)
+@resumes
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="plantings")
@@ -58,27 +62,42 @@ def command(
 ) -> None:
     """AUC, precision and recall of every signal on planted noise; resumes where it stopped."""
     known = corpus.read(data)
+    rated = [read(path, data) for path in ratings]  # a fault is told before anything takes long
     texts = corpus.vectors(known, out)
-    asked = Asked(seeds=seeds, ratings=ratings, pairs=pairs, trained=trained)
-    print(run(known, texts, data, out, asked=asked))
+    asked = Asked(seeds=seeds, ratings=rated, pairs=pairs, trained=trained)
+    show(run(known, texts, out, asked=asked), out, NAME)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rated:
+    """A file of ratings; nothing is known where its lines tell no kind."""
+
+    name: str
+    known: rated_truth.Known | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """How much is computed, and which files are read."""
+    """How much is computed, and whose ratings are compared."""
 
     seeds: int  # plantings
-    ratings: Sequence[Path] = ()
+    ratings: Sequence[Rated] = ()
     pairs: int = 0  # to the local endpoint, of each question
     trained: int = 0  # plantings after which models are trained
 
 
-def run(known: Corpus, texts: Embeddings, data: Path, out: Path, *, asked: Asked) -> str:
+def read(path: Path, data: Path) -> Rated:
+    """Return a file's ratings by the dataset's numbers; InvalidError names the line of a fault."""
+    users, items = published.ids(data)
+    return Rated(name=called(path), known=rated_truth.read(path, users=users, items=items))
+
+
+def run(known: Corpus, texts: Embeddings, out: Path, *, asked: Asked) -> str:
     """Compute what is missing, write the tables and return them."""
     planted = detections.all_planted(known, texts, out, seeds=asked.seeds)
     sections = [*detect_report.by_signal(planted), _price(known, planted, out)]
-    for path in asked.ratings:
-        sections += _by_ratings(path, data, known, texts)
+    for rated in asked.ratings:
+        sections += _by_ratings(rated, known, texts)
     if asked.pairs:
         sections += _by_local(known, planted, out, asked.pairs)
     if asked.trained:
@@ -101,14 +120,12 @@ def _price(known: Corpus, planted: Sequence[Planted], out: Path) -> Section:
     )
 
 
-def _by_ratings(path: Path, data: Path, known: Corpus, texts: Embeddings) -> list[Section]:
-    users, items = published.ids(data)
-    told = rated_truth.read(path, users=users, items=items)
-    if told is None:
-        return [Section(f"Ratings of {path.stem}", rated_truth.UNTOLD, ["", ""], [])]
-    told = rated_truth.true_of(known.split, told)
+def _by_ratings(rated: Rated, known: Corpus, texts: Embeddings) -> list[Section]:
+    if rated.known is None:
+        return [Section(f"Ratings of {rated.name}", rated_truth.UNTOLD, ["", ""], [])]
+    told = rated_truth.true_of(known.split, rated.known)
     graph = rated_truth.noisy(known.split, told, seed=0)
-    return rated_truth.sections(path.stem, told, graph, texts)
+    return rated_truth.sections(rated.name, told, graph, texts)
 
 
 def _by_local(known: Corpus, planted: Sequence[Planted], out: Path, pairs: int) -> list[Section]:

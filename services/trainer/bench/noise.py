@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -24,14 +25,18 @@ from services.trainer.bench.peers import tell
 from services.trainer.bench.planting import Kind, planted
 from services.trainer.bench.replay import Replay
 from services.trainer.bench.replay_lines import Ids
+from services.trainer.bench.resuming import resumes, show
 from services.trainer.bench.schedule import Clock
-from services.trainer.bench.tables import TRAIN, fill
+from services.trainer.bench.tables import TRAIN, Table, fill_all
 
 SHARES = (0.0, 0.2, 0.1, 0.05, 0.15)
 """Fakes per true edge, in the order of their worth."""
+PAIR = 2
+"""The first two are worth little without each other: their cells take turns."""
 
 
-@click.command("noise")
+@click.command(noise_report.NAME)
+@resumes
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="plantings")
@@ -67,9 +72,11 @@ def command(  # noqa: PLR0913 - click hands every option over
     with Listener(out) as listener:
         bench = _bench(data, out, ratings, plan, listener)
         found = [
-            _filled(case, out, clock=clock, only=only, epochs=epochs) for case in bench.cases()
+            one
+            for cases in bench.waves()
+            for one in _filled(cases, out, clock=clock, only=only, epochs=epochs)
         ]
-    print(noise_report.write(found, out))
+    show(noise_report.write(found, out), out, noise_report.NAME)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,15 +107,22 @@ class Bench:
     base: Case
     plan: Plan
 
-    def cases(self) -> Iterator[Case]:
-        """Return one case per planted graph, with the users' texts as that graph knows them."""
-        for seed, share in self.plan.graphs():
-            tell(f"planting seed {seed}, {share:.0%} noise")
-            made = planted(self.corpus.split, share=share, seed=seed, kind=self.plan.kind)
-            items, texts = self.vectors.items, self.vectors
-            if not self.plan.given:
-                texts = Embeddings(corpus.composed(items, made.split.train), items)
-            yield replace(self.base, planted=made, texts=texts)
+    def waves(self) -> Iterator[list[Case]]:
+        """Return the planted graphs as cases: the first PAIR together, then one at a time."""
+        graphs = self.plan.graphs()
+        first = [self._case(*graph) for graph in islice(graphs, PAIR)]
+        yield first
+        for graph in graphs:
+            yield [self._case(*graph)]
+
+    def _case(self, seed: int, share: float) -> Case:
+        """Return a planted graph with the users' texts as that graph knows them."""
+        tell(f"planting seed {seed}, {share:.0%} noise")
+        made = planted(self.corpus.split, share=share, seed=seed, kind=self.plan.kind)
+        items, texts = self.vectors.items, self.vectors
+        if not self.plan.given:
+            texts = Embeddings(corpus.composed(items, made.split.train), items)
+        return replace(self.base, planted=made, texts=texts)
 
 
 def _bench(data: Path, out: Path, ratings: Sequence[Path], plan: Plan, listener: Listener) -> Bench:
@@ -147,17 +161,22 @@ def _replayed(paths: Sequence[Path], users: Ids, items: Ids) -> dict[str, Replay
     return said
 
 
-def _filled(case: Case, out: Path, *, clock: Clock, only: Sequence[str], epochs: int) -> Found:
-    texts = Texts(vectors=case.texts, folder=out / "aligned")
-    table = fill(
-        rows(case, texts, epochs=epochs),
-        case.planted.split,
-        out=out,
-        seeds=1,
-        clock=clock,
-        only=only,
-        reads=(TRAIN,),
-    )
+def _filled(
+    cases: Sequence[Case], out: Path, *, clock: Clock, only: Sequence[str], epochs: int
+) -> list[Found]:
+    """Compute what is missing of some graphs, row by row in turns, and return what there is."""
+    columns = {
+        f"{case.planted.share:.0%} noise, planting {case.planted.seed}": (
+            rows(case, Texts(vectors=case.texts, folder=out / "aligned"), epochs=epochs),
+            case.planted.split,
+        )
+        for case in cases
+    }
+    tables = fill_all(columns, out=out, seeds=1, clock=clock, only=only, reads=(TRAIN,))
+    return [_found(case, table) for case, table in zip(cases, tables, strict=True)]
+
+
+def _found(case: Case, table: Table) -> Found:
     results = {}
     for row in table.rows:
         cells = table.found(row, TRAIN)

@@ -5,12 +5,10 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from services.recsys import align, default
-from services.recsys.data import Signals
 from services.recsys.default import Preset
 from services.recsys.methods.bpr import BPR, Config
-from services.recsys.methods.llmhni import LLMHNI
 from services.recsys.parts import Evidence
-from services.recsys.refine import RefineConfig, Refinement
+from services.recsys.refine import RefineConfig
 from services.recsys.registry import BACKBONES
 from services.trainer.bench import denoiser_rows, peers, raw_rows, trained
 from services.trainer.bench.asking import TEMPLATES
@@ -101,7 +99,7 @@ def _peer(case: Case, name: str, source: str) -> Row:
 
     mild = repr(case.dials.mild) if ON_REFINED[name] else False
     plan = {"peer": name, "setting": trial.setting, "of": source, "mild": mild}
-    return _row(case, named(name, source), plan, make)
+    return _row(case, name, plan, make)
 
 
 def _first(name: str) -> Callable[[Work], Made]:
@@ -130,7 +128,7 @@ def _softmax(case: Case, source: str, epochs: int) -> Row:
         return trained.told(done, {**flagged(case, source)})
 
     plan = {"method": "bpr", **asdict(config), "patience": raw_rows.PATIENCE}
-    return _row(case, named(SOFTMAX, source), {**plan, "of": source}, make, resumes=True)
+    return _row(case, SOFTMAX, {**plan, "of": source}, make, resumes=True)
 
 
 def _llmhni(
@@ -140,31 +138,14 @@ def _llmhni(
     config = denoiser_rows.capped(preset, epochs if preset == "default" else None)
 
     def make(work: Work) -> Made:
-        refinement: Refinement | None = None if source == NONE else case.refined(source)
-        signals = Signals(
-            aligned=texts.aligned(work.graph, preset, work.seed),
-            texts=texts.vectors,
-            refined=None if refinement is None else refinement.interactions,
-            hard=None if refinement is None else refinement.hard,
-        )
-        done = trained.made(
-            work,
-            config,
-            lambda own: LLMHNI(
-                config, BACKBONES[raw_rows.FIRST], work.graph, signals, seeds=own, device=CPU
-            ),
-            stage="train",
-            patience=PATIENCE[preset],
-        )
-        actions = [] if refinement is None else refinement.actions.tolist()
-        changed = {"dropped": actions.count("drop"), "added": actions.count("add")}
-        return trained.told(done, changed)
+        refinement = None if source == NONE else case.refined(source)
+        return denoiser_rows.denoised(work, texts, preset, config, refinement)
 
     title = f"LLMHNI {denoiser_rows.TITLES[preset]}"
     plan = {"method": "llmhni", "preset": preset, **asdict(config), "patience": PATIENCE[preset]}
     plan["alignment"] = asdict(align.PRESETS[preset])
     plan["rule"] = None if source == NONE else asdict(RefineConfig())
-    return _row(case, named(title, source), {**plan, "of": source}, make, resumes=True)
+    return _row(case, title, {**plan, "of": source}, make, resumes=True)
 
 
 def _default(case: Case, name: str, source: str) -> Row:
@@ -197,28 +178,39 @@ def _default(case: Case, name: str, source: str) -> Row:
     plan = {"method": "default", "preset": repr(preset), "of": source}
     if source != RAW:
         plan["mild"] = repr(case.dials.mild)
-    return _row(case, named(name, source), plan, make)
+    return _row(case, name, plan, make)
 
 
 def _row(
     case: Case,
-    name: str,
+    title: str,
     plan: Mapping[str, object],
     make: Callable[[Work], Made],
     *,
     resumes: bool = False,
 ) -> Row:
+    """Return a row by its title and the plan's source; its cells go by a replayed file's stem."""
+    source = str(plan["of"])
+    said = case.said.get(source)
+    stem = source if said is None else said.stem
     known: dict[str, object] = {
+        "of": stem,
         "texts": fingerprint(case.texts.users.numpy(), case.texts.items.numpy()),
         "given": case.given,
         "dials": repr(case.dials),
         "decoys": repr(DECOYS),
-        "ratings": case.said[str(plan["of"])].sha256 if plan["of"] in case.said else None,
+        "ratings": None if said is None else said.sha256,
     }
-    if plan["of"] in case.said:
+    if said is not None:
         known["rule"] = asdict(RefineConfig())
-    if plan["of"] == AS_SAID and case.rates is not None:
+    if source == AS_SAID and case.rates is not None:
         known["rates"] = fingerprint(case.rates.real, case.rates.fake)
-    if plan["of"] in {LOCAL, PLACEBO}:
+    if source in {LOCAL, PLACEBO}:
         known["prompts"] = {view: template.sha256 for view, template in TEMPLATES.items()}
-    return Row(name=name, plan=cast("Figures", {**plan, **known}), make=make, resumes=resumes)
+    return Row(
+        name=named(title, source),
+        plan=cast("Figures", {**plan, **known}),
+        make=make,
+        resumes=resumes,
+        kept_by=named(title, stem),
+    )

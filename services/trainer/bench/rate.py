@@ -16,12 +16,14 @@ from services.trainer.bench import corpus, endpoint, published, recipe, replay
 from services.trainer.bench.answers import Asked
 from services.trainer.bench.corpus import Corpus
 from services.trainer.bench.peers import tell
+from services.trainer.bench.resuming import resumes
 
 SAYS_EVERY = 5.0
 """Seconds between two words about the progress."""
 
 
 @click.command("rate")
+@resumes
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option("--pairs", type=click.IntRange(min=1), default=20_000, show_default=True)

@@ -16,7 +16,7 @@ from services.recsys.topk import NO_ITEM
 from services.recsys.verdicts import LABELS, RatedPairs
 from services.shared.errors import InvalidError
 from services.trainer.bench.arms import Views
-from services.trainer.bench.replay_lines import NEEDED, Ids, lines
+from services.trainer.bench.replay_lines import NEEDED, Ids, called, lines
 
 WORDS = {number: word for word, number in LABELS.items()}
 LOOKED = frozenset({"heldout_positive"})
@@ -27,7 +27,8 @@ LOOKED = frozenset({"heldout_positive"})
 class Replay:
     """A file's ratings, by index."""
 
-    name: str  # of the file, without its ending
+    name: str  # what its rows are called
+    stem: str  # of the file: its cells are kept by it
     sha256: str  # of its bytes
     pairs: RatedPairs
     left_out: int  # lines whose pair was picked by looking at validation or test
@@ -48,7 +49,8 @@ def read(path: Path, *, users: Ids, items: Ids) -> Replay:
     if not kept:
         raise InvalidError(f"{path} has no rating that could be used.")
     return Replay(
-        name=path.stem,
+        name=called(path),
+        stem=path.stem,
         sha256=sha256(raw).hexdigest(),
         pairs=RatedPairs(
             users=np.array([line.user for line in kept], dtype=np.int64),

@@ -9,6 +9,8 @@ from pathlib import Path
 from services.recsys.verdicts import LABELS, MISSING
 from services.shared.errors import InvalidError
 
+PLAIN = "ratings"
+"""A file of that name is told by its folder's."""
 Ids = Sequence[int | str]
 VIEWS = ("user_view", "item_view")
 NEEDED = ("user_id", "item_id", *VIEWS)
@@ -23,6 +25,11 @@ class Line:
     views: tuple[int, int]
     score: float
     kind: str | None
+
+
+def called(path: Path) -> str:
+    """Return what a file's ratings are called: its stem, or its folder where that says nothing."""
+    return path.resolve().parent.name or path.stem if path.stem == PLAIN else path.stem
 
 
 def lines(raw: bytes, path: Path, *, users: Ids, items: Ids) -> list[Line]:

@@ -56,6 +56,7 @@ class Row:
     late: int = 0  # waves that it lets others go first
     printed: str = ""  # whose printed numbers stand beside it
     notes: Figures = field(default_factory=dict)  # told in the table, shapes nothing
+    kept_by: str = ""  # the name its cells are kept by, where they were kept before it had its own
 
 
 def nothing(edges: Interactions) -> Interactions:

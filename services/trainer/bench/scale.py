@@ -12,6 +12,7 @@ import click
 from services.shared.canonical import Json
 from services.shared.errors import InvalidError
 from services.trainer.bench.cells import Cell, Cells
+from services.trainer.bench.resuming import resumes
 
 SIZES = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
 STEPS = 10
@@ -34,6 +35,7 @@ Row = dict[str, float]
 
 
 @click.command("scale")
+@resumes
 @click.option("--data", type=click.Path(path_type=Path), help="not read: the pairs are generated")
 @click.option(
     "--out",

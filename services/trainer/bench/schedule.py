@@ -42,6 +42,7 @@ class Task:
     kind: str  # cells of one kind take about as long
     worth: tuple[int, ...]  # low goes first
     compute: Callable[[], Cell]
+    of: str = ""  # whose cell it is, where several tables are computed in turns
     after: Plan | None = None
     resumes: bool = False  # cut off, it goes on where it was
 
@@ -75,7 +76,8 @@ def _done(task: Task, cells: Cells, took: "_Took") -> bool:
     """Compute the cell; False where the time was over within it."""
     try:
         seed = task.plan.get("seed")
-        words = task.kind if seed is None else f"{task.kind}, seed {seed}"
+        where = f"{task.kind}, {task.of}" if task.of else task.kind
+        words = where if seed is None else f"{where}, seed {seed}"
         cell = cells.get(task.plan, lambda: _timed(task.compute), words=words)
     except CutShortError:
         tell("the time is over: this cell goes on from its checkpoint the next time")

@@ -12,10 +12,11 @@ import click
 from services.trainer.bench import denoiser_rows, table_files, table_inputs
 from services.trainer.bench.denoiser_rows import Preset, Texts
 from services.trainer.bench.replay import Replay
+from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row
-from services.trainer.bench.schedule import Clock
 from services.trainer.bench.summary import Spread, lines
-from services.trainer.bench.tables import DECIDES, TRAIN, VALIDATION, Table, fill
+from services.trainer.bench.table_inputs import Options, filled
+from services.trainer.bench.tables import DECIDES, TRAIN, VALIDATION, Table
 
 NAME = "sensitivity"
 GRID = (0.1, 0.3, 0.5, 0.7, 1.0)
@@ -35,36 +36,16 @@ Curve = dict[float, Row]
     "--preset", type=click.Choice(["default", "paper"]), default="default", show_default=True
 )
 @click.option("--test", is_flag=True, help="read test too, once per point: nothing is chosen by it")
-def command(  # noqa: PLR0913 - click hands every option over
-    *,
-    data: Path,
-    out: Path,
-    seeds: int,
-    ratings: Sequence[str],
-    users: str,
-    only: Sequence[str],
-    epochs: int | None,
-    budget_minutes: float | None,
-    preset: Preset,
-    test: bool,
-) -> None:
+def command(asked: Options, *, preset: Preset, test: bool) -> None:
     """λ1, λ2, τ_de and τ_hal around a preset, the last file of ratings replayed if any is given."""
-    clock = Clock(budget_minutes)
-    inputs = table_inputs.read(data, out, ratings, users, clock)
+    inputs = table_inputs.read(asked)
     said = inputs.ratings[-1] if inputs.ratings else None
-    curves = points(inputs.texts, preset, said, epochs=epochs)
+    curves = points(inputs.texts, preset, said, epochs=asked.epochs)
     reads = TRAIN if test else VALIDATION
-    table = fill(
-        list({row.name: row for curve in curves.values() for row in curve.values()}.values()),
-        inputs.corpus.split,
-        out=out,
-        seeds=seeds,
-        clock=clock,
-        only=only,
-        reads=(reads,),
-    )
+    rows = {row.name: row for curve in curves.values() for row in curve.values()}
+    table = filled(list(rows.values()), inputs, asked, reads=(reads,))
     told = [*table_inputs.told(inputs), *table_files.left(table)]
-    print(write(table, curves, reads, told, out, preset=preset))
+    show(write(table, curves, reads, told, asked.out, preset=preset), asked.out, NAME)
 
 
 def points(

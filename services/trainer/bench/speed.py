@@ -30,9 +30,11 @@ from services.trainer.bench import (
 from services.trainer.bench.cells import Cell, Cells
 from services.trainer.bench.corpus import Corpus, fingerprint
 from services.trainer.bench.peers import tell
+from services.trainer.bench.resuming import resumes
 
 
 @click.command("speed")
+@resumes
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), required=True)
 @click.option(
     "--out",

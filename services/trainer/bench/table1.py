@@ -10,8 +10,8 @@ from services.trainer.bench import ials, printed, table_inputs
 from services.trainer.bench.denoiser_rows import llmhni_rows
 from services.trainer.bench.peers import tell
 from services.trainer.bench.raw_rows import raw_rows
+from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row, peer_rows
-from services.trainer.bench.schedule import Clock
 from services.trainer.bench.summary import Line, gap, lines, per_user
 from services.trainer.bench.table_files import (
     difference,
@@ -21,8 +21,8 @@ from services.trainer.bench.table_files import (
     protocol_table,
     write_csv,
 )
-from services.trainer.bench.table_inputs import Inputs
-from services.trainer.bench.tables import BOTH, DECIDES, TRAIN, Table, fill
+from services.trainer.bench.table_inputs import Inputs, Options, filled
+from services.trainer.bench.tables import BOTH, DECIDES, TRAIN, Table
 
 NAME = "table1"
 DEFAULT, PRINTED, RAW = (
@@ -35,34 +35,14 @@ DEFAULT, PRINTED, RAW = (
 @click.command(NAME)
 @table_inputs.options
 @click.option("--protocol", type=click.Choice([TRAIN, BOTH]), help="only this one")
-def command(  # noqa: PLR0913 - click hands every option over
-    *,
-    data: Path,
-    out: Path,
-    seeds: int,
-    ratings: Sequence[str],
-    users: str,
-    only: Sequence[str],
-    epochs: int | None,
-    budget_minutes: float | None,
-    protocol: str | None,
-) -> None:
+def command(asked: Options, *, protocol: str | None) -> None:
     """Closed forms, raw backbones and LLMHNI, printed and default; resumes where it stopped."""
-    clock = Clock(budget_minutes)
-    inputs = table_inputs.read(data, out, ratings, users, clock)
+    inputs = table_inputs.read(asked)
     if not ials.installed():
         tell(ials.ABSENT)
     reads = (TRAIN, BOTH) if protocol is None else tuple({TRAIN, protocol})
-    table = fill(
-        rows(inputs, epochs=epochs),
-        inputs.corpus.split,
-        out=out,
-        seeds=seeds,
-        clock=clock,
-        only=only,
-        reads=reads,
-    )
-    print(write(table, inputs, data.name, out))
+    table = filled(rows(inputs, epochs=asked.epochs), inputs, asked, reads=reads)
+    show(write(table, inputs, asked.data.name, asked.out), asked.out, NAME)
 
 
 def rows(inputs: Inputs, *, epochs: int | None = None) -> list[Row]:

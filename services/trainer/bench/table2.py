@@ -13,10 +13,11 @@ from services.trainer.bench import denoiser_rows, table_files, table_inputs
 from services.trainer.bench.denoiser_rows import CONFIGS, Preset, Texts
 from services.trainer.bench.peer_tables import TITLES
 from services.trainer.bench.replay import Replay
+from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row
-from services.trainer.bench.schedule import Clock
 from services.trainer.bench.summary import Line, gap, lines, per_user
-from services.trainer.bench.tables import METRICS, TRAIN, Table, fill
+from services.trainer.bench.table_inputs import Options, filled
+from services.trainer.bench.tables import METRICS, TRAIN, Table
 
 NAME = "table2"
 WITHOUT: Mapping[str, dict[str, bool]] = {
@@ -35,31 +36,13 @@ READINGS = {
 
 @click.command(NAME)
 @table_inputs.options
-def command(
-    *,
-    data: Path,
-    out: Path,
-    seeds: int,
-    ratings: Sequence[str],
-    users: str,
-    only: Sequence[str],
-    epochs: int | None,
-    budget_minutes: float | None,
-) -> None:
+def command(asked: Options) -> None:
     """LLMHNI's four ablations, default and printed; shares its cells with table1 in one folder."""
-    clock = Clock(budget_minutes)
-    inputs = table_inputs.read(data, out, ratings, users, clock)
-    groups = rows(inputs.texts, inputs.ratings, epochs=epochs)
-    table = fill(
-        [row for group in groups for row in group],
-        inputs.corpus.split,
-        out=out,
-        seeds=seeds,
-        clock=clock,
-        only=only,
-        reads=(TRAIN,),
-    )
-    print(write(table, groups, [*table_inputs.told(inputs), *table_files.left(table)], out))
+    inputs = table_inputs.read(asked)
+    groups = rows(inputs.texts, inputs.ratings, epochs=asked.epochs)
+    table = filled([row for group in groups for row in group], inputs, asked, reads=(TRAIN,))
+    told = [*table_inputs.told(inputs), *table_files.left(table)]
+    show(write(table, groups, told, asked.out), asked.out, NAME)
 
 
 def rows(texts: Texts, ratings: Sequence[Replay], *, epochs: int | None = None) -> list[list[Row]]:

@@ -1,7 +1,8 @@
 """What the tables' commands share: their options, the texts' vectors, the ratings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,33 @@ from services.trainer.bench.corpus import Corpus
 from services.trainer.bench.denoiser_rows import Texts
 from services.trainer.bench.peers import tell
 from services.trainer.bench.replay import Replay
+from services.trainer.bench.resuming import resumes
+from services.trainer.bench.rows import Row
 from services.trainer.bench.schedule import Clock
+from services.trainer.bench.tables import Table, fill
 
 LOCAL = "local"
 PAIRS = 20_000
 """Pairs that `--ratings local` asks about, n1 = 10 and n2 = 2 per user at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the command of any table is told."""
+
+    data: Path
+    out: Path
+    seeds: int
+    ratings: Sequence[str] = ()
+    users: str = "given"
+    only: Sequence[str] = ()
+    epochs: int | None = None
+    budget_minutes: float | None = None
+
+    @property
+    def composed(self) -> bool:
+        """Return whether users' texts are made of their train items."""
+        return self.users == "composed"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,7 +56,14 @@ class Inputs:
 
 
 def options(command: Callable[..., None]) -> Callable[..., Any]:
-    """Give a command the options of all tables."""
+    """Give a command the options of all tables, as one object; its own follow by keyword."""
+
+    @wraps(command)
+    def handed(**given: Any) -> None:  # noqa: ANN401 - whatever click read
+        own = {field.name: given.pop(field.name) for field in fields(Options)}
+        command(Options(**own), **given)
+
+    given_options: Callable[..., Any] = resumes(handed)
     folder = click.Path(path_type=Path, file_okay=False)
     for option in (
         click.option("--data", type=folder, required=True, help="a published split with texts"),
@@ -57,20 +87,34 @@ def options(command: Callable[..., None]) -> Callable[..., Any]:
             "--budget-minutes", type=click.FloatRange(min=0), help="start nothing after that"
         ),
     ):
-        command = option(command)
-    return command
+        given_options = option(given_options)
+    return given_options
 
 
-def read(data: Path, out: Path, ratings: Sequence[str], users: str, clock: Clock) -> Inputs:
-    """Read all that the rows need; the clock runs already."""
-    known = corpus.read(data, composed=users == "composed")
-    said = [_ratings(one, known, data, out, users) for one in ratings]
+def read(asked: Options) -> Inputs:
+    """Read all that the rows need; the clock of the budget runs from here on."""
+    clock, out = Clock(asked.budget_minutes), asked.out
+    known = corpus.read(asked.data, composed=asked.composed)
+    said = [_ratings(one, known, asked) for one in asked.ratings]
     names = [one.name for one in said]
     for name in names:
         if names.count(name) > 1:
             raise InvalidError(f"Two files of ratings are named {name}: rows go by that name.")
-    texts = Texts(vectors=_vectors(known, out, users), folder=out / "aligned")
+    texts = Texts(vectors=_vectors(known, asked), folder=out / "aligned")
     return Inputs(corpus=known, texts=texts, ratings=said, clock=clock)
+
+
+def filled(rows: Sequence[Row], inputs: Inputs, asked: Options, *, reads: Sequence[str]) -> Table:
+    """Compute the rows' missing cells as the options say, until the time is over."""
+    return fill(
+        rows,
+        inputs.corpus.split,
+        out=asked.out,
+        seeds=asked.seeds,
+        clock=inputs.clock,
+        only=asked.only,
+        reads=reads,
+    )
 
 
 def told(inputs: Inputs) -> list[str]:
@@ -88,21 +132,21 @@ def told(inputs: Inputs) -> list[str]:
     return lines
 
 
-def _vectors(known: Corpus, out: Path, users: str) -> Embeddings:
-    if users == "given":
-        return corpus.vectors(known, out)
+def _vectors(known: Corpus, asked: Options) -> Embeddings:
+    if not asked.composed:
+        return corpus.vectors(known, asked.out)
     # the given profiles are not asked about at all
-    items = corpus.vectors(replace(known, users=("",) * len(known.users)), out).items
+    items = corpus.vectors(replace(known, users=("",) * len(known.users)), asked.out).items
     return Embeddings(corpus.composed(items, known.split.train), items)
 
 
-def _ratings(one: str, known: Corpus, data: Path, out: Path, users: str) -> Replay:
+def _ratings(one: str, known: Corpus, asked: Options) -> Replay:
     # texts and pairs shape what the endpoint says: answers to others are no answers here
-    own = out / f"{LOCAL}-{data.resolve().name}-{users}.jsonl"
+    own = asked.out / f"{LOCAL}-{asked.data.resolve().name}-{asked.users}.jsonl"
     path = own if one == LOCAL else Path(one)
     if one == LOCAL and not path.exists():
         tell(f"rating at most {PAIRS} pairs by the local endpoint")
-        told_of = corpus.retold(known) if users == "composed" else known
-        rate.rate(told_of, data, out, path, spec=RunSpec(budget_pairs=PAIRS))
-    user_ids, item_ids = published.ids(data)
+        shown = corpus.retold(known) if asked.composed else known
+        rate.rate(shown, asked.data, asked.out, path, spec=RunSpec(budget_pairs=PAIRS))
+    user_ids, item_ids = published.ids(asked.data)
     return replay.read(path, users=user_ids, items=item_ids)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -60,27 +60,61 @@ def fill(
 
     Raises InvalidError where a word of `only` is in no row's name.
     """
+    columns = {"": (rows, split)}
+    return fill_all(columns, out=out, seeds=seeds, clock=clock, only=only, reads=reads)[0]
+
+
+def fill_all(
+    columns: Mapping[str, tuple[Sequence[Row], Split]],
+    *,
+    out: Path,
+    seeds: int,
+    clock: Clock,
+    only: Sequence[str] = (),
+    reads: Sequence[str] = (TRAIN, BOTH),
+) -> list[Table]:
+    """Compute the tables of several splits by name, in turns: a row on all of them, then the next.
+
+    Raises InvalidError as `fill` does.
+    """
+    tasks = {
+        name: [
+            replace(task(row, split, protocol, seed, out=out, clock=clock, place=place), of=name)
+            for place, row in enumerate(_named(rows, only))
+            for seed in range(seeds if row.seeded else 1)
+            for protocol in reads
+        ]
+        for name, (rows, split) in columns.items()
+    }
+    every = [one for some in tasks.values() for one in some]
+    cells = Cells(out / "cells", total=len(every))
+    left = work(cells, every, clock)  # stable: of equal worth, the first column's goes first
+    return [
+        Table(
+            rows=rows,
+            split=split,
+            seeds=seeds,
+            cells=cells,
+            left=[one for one in left if one.of == name],
+        )
+        for name, (rows, split) in columns.items()
+    ]
+
+
+def _named(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
+    """Return the rows whose name holds any of the words, all without words."""
     for word in only:
         if not any(word in row.name for row in rows):
             names = "; ".join(row.name for row in rows)
             raise InvalidError(f"--only {word}: no row's name holds it. The rows: {names}.")
-    asked = [row for row in rows if not only or any(part in row.name for part in only)]
-    tasks = [
-        task(row, split, name, seed, out=out, clock=clock, place=place)
-        for place, row in enumerate(asked)
-        for seed in range(seeds if row.seeded else 1)
-        for name in reads
-    ]
-    cells = Cells(out / "cells", total=len(tasks))
-    left = work(cells, tasks, clock)
-    return Table(rows=rows, split=split, seeds=seeds, cells=cells, left=left)
+    return [row for row in rows if not only or any(part in row.name for part in only)]
 
 
 def plan(split: Split, row: Row, protocol: str, seed: int) -> dict[str, Json]:
     """Return what shapes a row's cell."""
     keys = (split.train.keys(), split.val.keys(), split.test.keys())
     return {
-        "row": row.name,
+        "row": row.kept_by or row.name,
         "protocol": protocol,
         "seed": seed if row.seeded else None,
         "split": fingerprint(*keys),
