@@ -6,14 +6,14 @@ epoch, and the weights of the blend, zero among them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast, get_args
+from typing import get_args
 
 import torch
 
 from services.recsys import parts as made
-from services.recsys.blend import Blend, Part, Scale, Scorer
+from services.recsys.blend import Blend, Scale, Scorer
 from services.recsys.data import Interactions, Split
 from services.recsys.parts import EaseSetting, Evidence, GraphRecipe, IalsSetting, Setting
 from services.recsys.ranges import COUNT, check
@@ -146,41 +146,6 @@ def solve(
     return found
 
 
-def refit(  # noqa: PLR0913 - the preset's dials, all by keyword
-    train: Interactions,
-    evidence: Evidence,
-    choices: Choices,
-    *,
-    preset: Preset | None = None,
-    seed: int = 0,
-    solved: dict[str, Scorer] | None = None,
-    folder: Path | None = None,
-    tell: Tell = lambda _: None,
-    device: torch.device | None = None,
-) -> Blend:
-    """Train what was chosen on other edges, such as train and val together; nothing is judged.
-
-    The evidence must be made anew for those edges: G' and its other readings, and texts of users
-    that were composed of their items. What has no seed is left in `solved` and taken from there.
-
-    Raises ValueError, before anything is trained, where preset or evidence lack what was chosen.
-    """
-    preset, solved = preset or Preset(), {} if solved is None else solved
-    evidence.check(train)
-    _check_choices(choices, preset, evidence, made.graphs(train, evidence))
-    parts = []
-    for name, weight in choices.weights.items():
-        if weight:
-            tell(f"{name} again, on {len(train):,} edges")
-            model = solved.get(name)
-            if model is None:
-                model = _again(name, train, evidence, choices, preset, seed, folder, device=device)
-            if name not in made.SEEDED:
-                solved[name] = model
-            parts.append(Part(name, model, weight))
-    return Blend(parts, choices.scale)
-
-
 def _check_parts(parts: Mapping[str, Chosen], preset: Preset, evidence: Evidence) -> None:
     """Raise ValueError for a part that should have been solved, and where there is none at all."""
     there = [name for name in preset.plain if made.there(name, evidence)]
@@ -190,31 +155,6 @@ def _check_parts(parts: Mapping[str, Chosen], preset: Preset, evidence: Evidence
         raise ValueError(f"solved lacks {', '.join(absent)}: parts of the preset")
     if not (parts or preset.ials or preset.graph):
         raise ValueError("the preset has no part, or none whose texts are there: nothing to blend")
-
-
-def _check_choices(
-    choices: Choices, preset: Preset, evidence: Evidence, graphs: Mapping[str, Interactions]
-) -> None:
-    """Raise ValueError where the preset or the evidence lacks what was chosen."""
-    asked = [name for name, weight in choices.weights.items() if weight]
-    if not asked:
-        raise ValueError("the choices give no part a weight: nothing to train")
-    for name in asked:
-        source = choices.sources.get(name)
-        if source is None or source.removeprefix(made.READ_AS) not in graphs:
-            raise ValueError(f"{name} was chosen on the {source} graph: there is {list(graphs)}")
-        if name not in {made.EASE, *made.PLAIN, *made.SEEDED}:
-            raise ValueError(f"{name} was chosen: no part bears that name")
-        if not made.there(name, evidence):
-            raise ValueError(f"{name} was chosen: its text is missing")
-    held = {made.EASE: (choices.ease, preset.ease), made.IALS: (choices.ials, preset.ials)}
-    for name, (chosen, settings) in held.items():
-        if name in asked and not 0 <= chosen < len(settings):
-            raise ValueError(
-                f"setting {chosen} of {name} was chosen: the preset has {len(settings)}"
-            )
-    if made.GRAPH in asked and preset.graph is None:
-        raise ValueError(f"{made.GRAPH} was chosen: the preset has none")
 
 
 def told(blend: Blend) -> str:
@@ -269,30 +209,3 @@ def _trained(
     )
     value = judge(trained.model.score_block)
     return Chosen(trained.model, trained.source, value, epochs=trained.epochs)
-
-
-def _again(
-    name: str,
-    train: Interactions,
-    evidence: Evidence,
-    choices: Choices,
-    preset: Preset,
-    seed: int,
-    folder: Path | None,
-    *,
-    device: torch.device | None,
-) -> Scorer:
-    source = choices.sources[name]
-    if name == made.GRAPH:
-        recipe = cast("GraphRecipe", preset.graph)  # `_check_choices` has looked
-        frozen = replace(recipe, config=replace(recipe.config, epochs=choices.epochs))
-        return made.graph_model(
-            train, evidence, frozen, seed=seed, serve=source, folder=folder, device=device
-        ).model
-    setting: Setting = None
-    if name == made.EASE:
-        setting = preset.ease[choices.ease]
-    if name == made.IALS:
-        setting = preset.ials[choices.ials]
-    model = made.closed(name, setting, evidence, seed=seed)
-    return made.fitted(model, source, made.graphs(train, evidence))

@@ -63,14 +63,14 @@ MUTANTS = (
     ),
     core(
         "a refit trains a recipe that the preset does not have",
-        "default.py",
+        "refit.py",
         "if made.GRAPH in asked and preset.graph is None:",
         "if made.GRAPH in asked and not preset:",
         "default_preset",
     ),
     core(
         "a refit looks for settings of parts that were left out",
-        "default.py",
+        "refit.py",
         "asked = [name for name, weight in choices.weights.items() if weight]",
         "asked = list(choices.weights)",
         "default_preset",

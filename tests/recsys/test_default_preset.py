@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from services.recsys.blend import Blend, Part, Vectors
 from services.recsys.closed_forms import CollectiveEase
 from services.recsys.data import Embeddings, Interactions, Split
-from services.recsys.default import Choices, Default, Preset, fit, refit, solve
+from services.recsys.default import Choices, Default, Preset, fit, solve
 from services.recsys.methods import llmhni
 from services.recsys.parts import (
     EASE,
@@ -24,6 +24,7 @@ from services.recsys.parts import (
     fitted,
     readings,
 )
+from services.recsys.refit import refit
 from tests.recsys.planted import circles
 
 LIKED = circles(3, n_users=40, n_items=100, shown=18).clean

@@ -11,9 +11,10 @@ from scipy.sparse import csr_matrix
 
 from services.recsys.blend import Scorer
 from services.recsys.data import Embeddings
-from services.recsys.default import Choices, Preset, fit, refit, solve, told
+from services.recsys.default import Choices, Preset, fit, solve, told
 from services.recsys.parts import EASE, GFCF, GRAPH, IALS, PLAIN, EaseSetting, Evidence
 from services.recsys.refine import RefineConfig, refine
+from services.recsys.refit import refit
 from services.recsys.topk import ScoreBlock
 from services.shared.canonical import Json
 from services.trainer.bench import corpus
