@@ -33,7 +33,7 @@ from services.trainer.bench.peers import tell
 from services.trainer.bench.resuming import resumes, show
 
 FORM = 3
-"""Raised when ours are timed otherwise under the same plan.
+"""Raised when ours are timed otherwise under the same plan; the peer is timed anew beside them.
 
 3: a batch's rows are sums of powers, and an epoch of LLMHNI is its own pairs'.
 """
@@ -119,6 +119,7 @@ def measure(
                 "recbole",
                 lambda: speed_recbole.measure(train, out, size=size, steps=min(steps, 30)),
                 steps=steps,
+                form=FORM,
             )
         except speed_recbole.AbsentError as why:  # no cell: the next time it may be there
             found["recbole"] = {"absent": str(why)}
