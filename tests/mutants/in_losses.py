@@ -48,7 +48,7 @@ MUTANTS = (
         "losses",
     ),
     core(
-        "a positive of two pairs counts once where the exponentials are summed",
+        "a positive of two pairs counts once where exponentials are summed",
         "losses.py",
         "(odds.exp_() @ counts.to(dtype))",
         "odds.exp_().sum(1)",
