@@ -71,11 +71,11 @@ def _check_ids(name: str, ids: object, size: int) -> None:
         )
 
 
-def _check_weights(weights: Array, edges: int) -> None:
+def _check_weights(weights: object, edges: int) -> None:
     """Raise ValueError for what is no vector of finite weights, 0 or more: (E,)."""
-    if np.shape(weights) != (edges,):
-        found = np.shape(weights)
-        raise ValueError(f"weights must be one an edge, of shape ({edges},), not of {found}")
+    if not isinstance(weights, np.ndarray) or weights.shape != (edges,):
+        found = f"{type(weights).__name__} of shape {getattr(weights, 'shape', None)}"
+        raise ValueError(f"weights must be a numpy vector, of shape ({edges},), not {found}")
     if not np.issubdtype(weights.dtype, np.floating):
         raise ValueError(f"weights must be floats, not {weights.dtype}")
     # what is no number is neither

@@ -1,8 +1,9 @@
 """preset="default": closed forms, iALS and LLMHNI in one blend; validation alone chooses.
 
 One frozen `Preset` serves every dataset. What it chooses by itself, per dataset and by validation
-Recall@20: among its few settings of each closed form, between G and G' for each part, LLMHNI's
-epoch, and the weights of the blend, zero among them.
+Recall@20: among its few settings of each closed form, for each part between G and G', or solved on
+G and read with the histories of another (`readings.py`), LLMHNI's epoch, and the weights of the
+blend, zero among them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from services.recsys.blend import Blend, Scale, Scorer
 from services.recsys.data import Interactions, Split
 from services.recsys.parts import EaseSetting, Evidence, GraphRecipe, IalsSetting, Setting
 from services.recsys.ranges import COUNT, check
+from services.recsys.readings import readings
 from services.recsys.topk import inner_product
 from services.recsys.weighing import Judge, weigh
 
@@ -58,7 +60,7 @@ class Choices:
 
     ease: int  # which of the preset's settings
     ials: int
-    sources: dict[str, str]  # part -> the graph it was fitted on or, LLMHNI, serves
+    sources: dict[str, str]  # part -> as `readings` names it; the graph LLMHNI serves
     epochs: int  # of LLMHNI, 0 without it
     weights: dict[str, float]  # part -> weight, 0 where it was left out
     scale: Scale
@@ -69,7 +71,7 @@ class Chosen:
     """A part as validation chose it."""
 
     model: Scorer
-    source: str  # graph
+    source: str  # as in `Choices`
     value: float  # validation Recall@20
     setting: int = 0
     epochs: int = 0
@@ -110,7 +112,7 @@ def fit(
     judge = Judge(split, preset.judged)
     parts = dict(solve(split, evidence, preset=preset, tell=tell) if solved is None else solved)
     _check_parts(parts, preset, evidence)
-    graphs = made.graphs(split.train, evidence)
+    graphs = evidence.graphs(split.train)
     parts |= _best(made.IALS, preset.ials, graphs, evidence, judge, tell, seed=seed)
     if preset.graph is not None:
         parts[made.GRAPH] = _trained(
@@ -138,7 +140,7 @@ def solve(
     """
     preset = preset or Preset()
     evidence.check(split.train)
-    judge, graphs = Judge(split, preset.judged), made.graphs(split.train, evidence)
+    judge, graphs = Judge(split, preset.judged), evidence.graphs(split.train)
     found = _best(made.EASE, preset.ease, graphs, evidence, judge, tell)
     for name in preset.plain:
         if made.there(name, evidence):
@@ -172,16 +174,20 @@ def _best(
     *,
     seed: int = 0,
 ) -> dict[str, Chosen]:
-    """Return the part as validation prefers it, the first on a tie; two are held at most."""
+    """Return the part as validation prefers it, the first on a tie.
+
+    Two solutions are held at most; readings share theirs.
+    """
     best: Chosen | None = None
     for place, setting in enumerate(settings):
         for source, graph in graphs.items():
             solved = made.closed(name, setting, evidence, seed=seed).fit(graph)
-            for read, model in made.readings(solved, source, graphs):
+            for read, model in readings(solved, source, graphs):
                 value = judge(model.score_block)
                 tell(f"{name} on the {read} graph, {setting or 'no setting'}: {value:.4f}")
                 if best is None or value > best.value:
                     best = Chosen(model, read, value, setting=place)
+            del solved, model  # not held beside the best while the next is fitted
     return {} if best is None else {name: best}
 
 

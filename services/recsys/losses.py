@@ -8,7 +8,11 @@ from torch import Tensor
 from torch.autograd import Function
 
 _TIGHT = 1 / 40
-"""Temperatures below it take e^{cosine/tau} towards the end of float32."""
+"""Below this temperature a row's largest logit is taken out before the exponentials.
+
+Not for e^{1/tau}, which float32 holds as far as tau = 1/88: the shares e^{-1/tau} / e^{1/tau} of
+which gradients are made must survive, too, and at 1/40 they are 2e-35 where float32 ends at 1e-38.
+"""
 
 
 def bpr(*, positive: Tensor, negative: Tensor) -> Tensor:
@@ -33,7 +37,7 @@ def infonce(
     positives: Tensor,
     tau: float,
     pairs: tuple[Tensor, Tensor] | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
 ) -> Tensor:
     """-ln( e^{c(a_k,p_k)/tau} / sum_l e^{c(a_k,p_l)/tau} ) per pair, c the cosine.
 
@@ -44,10 +48,14 @@ def infonce(
     within (A,) and positive within (P,), None for the k-th with the k-th -> (B,). The sum over the
     batch is made once an anchor: a positive of c pairs counts c times in it, and once for those
     pairs themselves. With `dtype` bfloat16 the (A, P) array and its products are made in that, the
-    rest is not.
+    rest is not; None is the anchors' own.
+
+    Raises ValueError for another dtype.
     """
     a, p = F.normalize(anchors, dim=1), F.normalize(positives, dim=1)
-    coarse = dtype if dtype == torch.bfloat16 else a.dtype
+    if dtype not in {None, a.dtype, torch.bfloat16}:
+        raise ValueError(f"dtype must be {a.dtype}, as the anchors are, or bfloat16, not {dtype}")
+    coarse = dtype or a.dtype
     if pairs is None:
         return _log_sum_exp(a, p, tau, torch.ones_like(p[:, 0]), coarse) - (a * p).sum(1) / tau
     rows, columns = pairs

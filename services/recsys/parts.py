@@ -1,6 +1,6 @@
-"""The parts of `preset="default"`: how each is made of the evidence, on G and on G'."""
+"""The parts of `preset="default"`: how each is made of the evidence."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from services.recsys.loop import Validate
 from services.recsys.loop import fit as train
 from services.recsys.methods import llmhni
 from services.recsys.ranges import COUNT, NATURAL, POSITIVE, check
+from services.recsys.readings import check_names, graphs
 from services.recsys.registry import BACKBONES
 from services.recsys.seeds import Seeds
 from services.recsys.texts import centred, mean
@@ -25,9 +26,6 @@ IALS, GRAPH = "iALS", "LLMHNI"
 PLAIN = (GFCF, WORDS, VECTORS)
 """Parts with neither settings nor a seed."""
 SEEDED = (IALS, GRAPH)
-RAW, REFINED = "raw", "refined"
-READ_AS = f"{RAW}, read as "
-"""Before the name of the graph whose histories a part reads that was solved on G."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +39,8 @@ class Evidence:
     more: Mapping[str, Interactions] = field(default_factory=dict)  # other readings of G', by name
 
     def __post_init__(self) -> None:
-        """Raise ValueError for vectors that are none, and a reading named like G or G'."""
-        for name in {RAW, REFINED} & self.more.keys():
-            raise ValueError(f"a reading of G' cannot be named {name}")
+        """Raise ValueError for vectors that are none, and a reading named like another source."""
+        check_names(self.more)
         if self.texts is not None:
             check_vectors("texts", self.texts.users, self.texts.items)
 
@@ -53,6 +50,10 @@ class Evidence:
             check_rows("words", self.words.shape[0], train.n_items, "items")
         others = {"refined": self.refined, "hard": self.hard, **self.more}
         check_sizes(train, vectors={"texts": self.texts}, graphs=others)
+
+    def graphs(self, train: Interactions) -> dict[str, Interactions]:
+        """Return G and, where there are any, G' and its other readings."""
+        return graphs(train, self.refined, self.more)
 
     def centred(self) -> Embeddings | None:
         """Return the sentence vectors with each side's mean taken out."""
@@ -123,35 +124,6 @@ class Trained:
     model: Vectors
     source: str
     epochs: int
-
-
-def graphs(train: Interactions, evidence: Evidence) -> dict[str, Interactions]:
-    """Return G and, where there are any, G' and its other readings."""
-    found = {RAW: train}
-    if evidence.refined is not None:
-        found[REFINED] = evidence.refined
-    return found | dict(evidence.more)
-
-
-def readings(
-    solved: ClosedForm, source: str, graphs: Mapping[str, Interactions]
-) -> Iterator[tuple[str, ClosedForm]]:
-    """Yield a part solved on a graph; of G also with the histories read from every other graph.
-
-    A fake costs a closed form more in the history it is asked with than among the many it was
-    solved from (docs/log.md), so weights may help the one and cost the other.
-    """
-    yield source, solved
-    if source == RAW:
-        for name in [name for name in graphs if name != RAW]:
-            yield f"{READ_AS}{name}", solved.reading(graphs[name])
-
-
-def fitted(model: ClosedForm, source: str, graphs: Mapping[str, Interactions]) -> ClosedForm:
-    """Fit a part as `readings` named it."""
-    if source.startswith(READ_AS):
-        return model.fit(graphs[RAW]).reading(graphs[source.removeprefix(READ_AS)])
-    return model.fit(graphs[source])
 
 
 def there(name: str, evidence: Evidence) -> bool:

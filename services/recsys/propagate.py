@@ -1,8 +1,9 @@
-"""Mean of the powers of Â over X by Horner's rule, with itself as its own gradient.
+"""Mean of the powers of Â over X, of all rows or of some, with itself as its own gradient.
 
 LightGCN (arXiv 2002.02126, matrix form, alpha_l = 1/(L+1)): E = 1/(L+1) * (X + ÂX + ... + Â^L X).
-A loss reads a few rows of E only, so the outermost product is made for those rows alone; its
-gradient starts at the same rows, so the innermost product of the way back is made from them alone.
+The whole of E is made by Horner's rule. A loss reads a few of its rows: for them the powers are
+summed up, the last one's product made for these rows alone. Its gradient starts at the same rows,
+so the first product of the way back is made from them alone, and Horner's rule does the rest.
 """
 
 from typing import Any
@@ -116,9 +117,8 @@ class _RowsOfLayerMean(Function):
         if not n_layers:
             return ego.clone(), ego
         power, total = X.detach().to(entries.dtype), ego.clone()
-        for _ in range(
-            n_layers - 1
-        ):  # powers, not Horner's rule: the sum is made of the rows alone
+        # powers, not Horner's rule: the sum is made of the rows alone
+        for _ in range(n_layers - 1):
             power = multiply(graph, entries, power)
             total.add_(power.index_select(0, nodes))
         return total.add_(multiply_rows(rows, power)).div_(n_layers + 1), ego

@@ -12,6 +12,7 @@ from services.recsys.blend import Blend, Part, Scorer
 from services.recsys.data import Interactions
 from services.recsys.default import Choices, Preset, Tell
 from services.recsys.parts import Evidence, GraphRecipe, Setting
+from services.recsys.readings import fitted, sources
 
 
 def refit(  # noqa: PLR0913 - the preset's dials, all by keyword
@@ -35,7 +36,7 @@ def refit(  # noqa: PLR0913 - the preset's dials, all by keyword
     """
     preset, solved = preset or Preset(), {} if solved is None else solved
     evidence.check(train)
-    _check(choices, preset, evidence, made.graphs(train, evidence))
+    _check(choices, preset, evidence, evidence.graphs(train))
     parts = []
     for name, weight in choices.weights.items():
         if weight:
@@ -57,11 +58,11 @@ def _check(
     if not asked:
         raise ValueError("the choices give no part a weight: nothing to train")
     for name in asked:
-        source = choices.sources.get(name)
-        if source is None or source.removeprefix(made.READ_AS) not in graphs:
-            raise ValueError(f"{name} was chosen on the {source} graph: there is {list(graphs)}")
         if name not in {made.EASE, *made.PLAIN, *made.SEEDED}:
             raise ValueError(f"{name} was chosen: no part bears that name")
+        source, known = choices.sources.get(name), sources(graphs, closed=name != made.GRAPH)
+        if source not in known:
+            raise ValueError(f"{name} was chosen on the {source} graph: there is {known}")
         if not made.there(name, evidence):
             raise ValueError(f"{name} was chosen: its text is missing")
     held = {made.EASE: (choices.ease, preset.ease), made.IALS: (choices.ials, preset.ials)}
@@ -98,4 +99,4 @@ def _again(
     if name == made.IALS:
         setting = preset.ials[choices.ials]
     model = made.closed(name, setting, evidence, seed=seed)
-    return made.fitted(model, source, made.graphs(train, evidence))
+    return fitted(model, source, evidence.graphs(train))

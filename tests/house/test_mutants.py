@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,13 @@ def test_mistakes_have_names_of_their_own() -> None:
     assert [name for name, n in Counter(m.mistake for m in MUTANTS).items() if n > 1] == []
 
 
+def _tests(folder: str) -> Iterator[Path]:
+    return (ROOT / "tests" / folder).glob("test_*.py")
+
+
 def test_the_page_of_the_cores_tests_names_tests_that_exist() -> None:
     page = (ROOT / "docs" / "core-tests.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", page))
-    files = (ROOT / "tests" / "recsys").glob("test_*.py")
+    files = (path for of in ("recsys", "trainer_bench") for path in _tests(of))
     there = set(re.findall(r"^def (test_\w+)", "\n".join(map(Path.read_text, files)), re.MULTILINE))
     assert named - there == set()

@@ -62,6 +62,20 @@ MUTANTS = (
         "collective",
     ),
     core(
+        "a refit solves on the graph whose histories it should only read",
+        "refit.py",
+        "return fitted(model, source, evidence.graphs(train))",
+        'return model.fit(evidence.graphs(train)[source.removeprefix("raw, read as ")])',
+        "default_preset",
+    ),
+    core(
+        "LLMHNI may be chosen on what only a closed form can read",
+        "readings.py",
+        "if not closed:",
+        "if closed is None:",
+        "default_preset",
+    ),
+    core(
         "a refit trains a recipe that the preset does not have",
         "refit.py",
         "if made.GRAPH in asked and preset.graph is None:",

@@ -27,7 +27,7 @@ MUTANTS = (
         "losses",
     ),
     core(
-        "a positive of two pairs counts once in their sum",
+        "a positive of two pairs counts once wherever pairs are counted",
         "losses.py",
         "counts = torch.bincount(columns, minlength=len(p)).to(p.dtype)",
         "counts = torch.ones_like(p[:, 0])",
@@ -48,10 +48,31 @@ MUTANTS = (
         "losses",
     ),
     core(
-        "a positive of several pairs counts once in the contrast's sum",
+        "a positive of two pairs counts once where exponentials are summed",
         "losses.py",
         "(odds.exp_() @ counts.to(dtype))",
         "odds.exp_().sum(1)",
+        "losses",
+    ),
+    core(
+        "contrasts in bf16 are made as the anchors are",
+        "losses.py",
+        "coarse = dtype or a.dtype",
+        "coarse = a.dtype",
+        "losses",
+    ),
+    core(
+        "an anchor's gradient multiplies by the temperature",
+        "losses.py",
+        "(pull / ctx.tau)",
+        "(pull * ctx.tau)",
+        "losses",
+    ),
+    core(
+        "a row's largest is never taken out",
+        "losses.py",
+        "if tau < _TIGHT:",
+        "if tau < 0:",
         "losses",
     ),
     core(

@@ -60,9 +60,10 @@ def test_between_items_only_entries_are_raised_to_the_power_at_the_length_they_h
     np.testing.assert_array_equal(found.C, plain.C)
 
 
-def test_a_power_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="power must be above 0, and is 0"):
-        CollectiveEase([], power=0)
+@pytest.mark.parametrize("power", [0.0, float("nan")])
+def test_a_power_that_is_none_is_refused(power: float) -> None:
+    with pytest.raises(ValueError, match=f"power must be above 0, and is {power}"):
+        CollectiveEase([], power=power)
 
 
 def test_a_solution_reads_the_same_users_histories_with_other_weights() -> None:

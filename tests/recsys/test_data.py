@@ -81,7 +81,10 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"users": [True, False]}, "users must be integers, an edge's numbers from 0, not bool"),
     ({"users": [[2, 0]]}, "users must be a numpy vector, one entry an edge, not ndarray of shape"),
     ({"items": [1]}, "2 users and 1 items: an edge has one of each"),
-    ({"weights": [1.0]}, "weights must be one an edge, of shape (2,), not of (1,)"),
+    (
+        {"weights": [1.0]},
+        "weights must be a numpy vector, of shape (2,), not ndarray of shape (1,)",
+    ),
     ({"weights": [1.0, -0.5]}, "weights[1] is -0.5: an edge's must be finite, 0 or more"),
     ({"weights": [np.nan, 1.0]}, "weights[0] is nan: an edge's must be finite, 0 or more"),
     ({"weights": [0.0, np.inf]}, "weights[1] is inf: an edge's must be finite, 0 or more"),
@@ -103,6 +106,8 @@ def test_the_constructor_refuses_what_build_would_have_turned_into_vectors() -> 
     users, items = np.array([0, 1]), np.array([1, 0])
     with pytest.raises(ValueError, match="users must be a numpy vector, one entry an edge"):
         Interactions([0, 1], items, 2, 2)  # type: ignore[arg-type] # that is what is refused
+    with pytest.raises(ValueError, match=r"of shape \(2,\), not list of shape None"):
+        Interactions(users, items, 2, 2, [1.0, 0.5])  # type: ignore[arg-type] # as above
     with pytest.raises(ValueError, match="weights must be floats, not int64"):
         Interactions(users, items, 2, 2, np.array([1, 2]))  # type: ignore[arg-type] # as above
 

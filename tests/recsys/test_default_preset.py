@@ -1,6 +1,8 @@
 """The default preset on two circles of taste: its choices, its seeds, its refits, its newcomers."""
 
 from dataclasses import replace
+from typing import Any
+from weakref import ReferenceType, ref
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from services.recsys.blend import Blend, Part, Vectors
-from services.recsys.closed_forms import CollectiveEase
+from services.recsys.closed_forms import CollectiveEase, GfCf
 from services.recsys.data import Embeddings, Interactions, Split
 from services.recsys.default import Choices, Default, Preset, fit, solve
 from services.recsys.methods import llmhni
@@ -21,9 +23,8 @@ from services.recsys.parts import (
     GraphRecipe,
     IalsSetting,
     closed,
-    fitted,
-    readings,
 )
+from services.recsys.readings import fitted, readings
 from services.recsys.refit import refit
 from tests.recsys.planted import circles
 
@@ -132,6 +133,65 @@ def test_a_part_can_be_solved_on_the_graph_and_read_histories_of_another(name: s
     ]
 
 
+def milder(train: Interactions) -> Interactions:
+    weights = np.random.default_rng(2).uniform(0.1, 1, len(train)).astype(np.float32)
+    return replace(train, weights=weights)
+
+
+@pytest.mark.parametrize("name", [EASE, "GF-CF", IALS])
+@pytest.mark.parametrize("read", ["raw", "refined", "raw, read as refined", "raw, read as mild"])
+def test_a_refit_solves_and_reads_what_was_chosen(name: str, read: str) -> None:
+    own = split().train
+    known = replace(evidence(refined=milder(own)), more={"mild": own.where(own.items % 5 > 0)})
+    choices = replace(OF_EASE, ease=0, sources={name: read}, weights={name: 1.0})
+    blend = refit(own, known, choices, preset=SMALL, seed=4)
+    setting = {EASE: SMALL.ease[0], IALS: SMALL.ials[0]}.get(name)
+    alone = fitted(closed(name, setting, known, seed=4), read, known.graphs(own))
+    everyone = np.arange(40)
+    expected = Blend([Part(name, alone)], "raw").score_block(everyone)
+    np.testing.assert_allclose(blend.score_block(everyone), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        (GRAPH, "raw, read as refined"),
+        (GRAPH, "mild"),
+        (EASE, "raw, read as raw"),
+        (EASE, "raw, read as harsh"),
+        (IALS, "refined, read as mild"),
+    ],
+)
+def test_a_source_that_a_part_does_not_have_is_refused_before_anything_is_trained(
+    name: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = split().train
+    known = replace(evidence(refined=milder(own)), more={"mild": own})
+    choices = replace(
+        OF_EASE, ease=0, epochs=1, weights={"GF-CF": 1.0, name: 1.0}, sources={"GF-CF": "raw"}
+    )
+    choices.sources[name] = source
+    monkeypatch.setattr(GfCf, "fit", lambda *_: pytest.fail("trained in vain"))
+    with pytest.raises(ValueError, match=f"{name} was chosen on the {source} graph: there is"):
+        refit(own, known, choices, preset=SMALL)
+
+
+def test_two_solutions_are_held_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, made, held = split(), list[ReferenceType[Any]](), list[int]()
+    solved = CollectiveEase._solve
+
+    def look(model: CollectiveEase, R: csr_matrix) -> None:
+        solved(model, R)
+        made.append(ref(model.B))  # which readings share
+        held.append(sum(one() is not None for one in made))
+
+    monkeypatch.setattr(CollectiveEase, "_solve", look)
+    known = evidence(refined=milder(own.train))
+    solve(own, known, preset=replace(NOTHING, ease=(*SMALL.ease, SMALL.ease[0])))
+    assert len(held) == 6
+    assert max(held) == 2
+
+
 def test_without_texts_the_preset_is_what_interactions_alone_can_do() -> None:
     plain = fit(split(), Evidence(), preset=replace(SMALL, graph=None))
     assert set(plain.parts) == {EASE, "GF-CF", IALS}
@@ -143,7 +203,7 @@ def test_a_part_without_its_text_is_refused_and_made_of_nothing_else(name: str) 
         closed(name, None, Evidence())
 
 
-@pytest.mark.parametrize("name", ["raw", "refined"])
+@pytest.mark.parametrize("name", ["raw", "refined", "raw, read as mild"])
 def test_another_reading_cannot_take_the_name_of_a_graph(name: str) -> None:
     with pytest.raises(ValueError, match=f"cannot be named {name}"):
         Evidence(more={name: LIKED})

@@ -94,9 +94,23 @@ def test_likeness_in_bf16_gives_nearly_the_same_losses_and_gradients(tau: float)
         found.append((each, *torch.autograd.grad(each.mean(), own)))
     for exact, near in zip(*found, strict=True):
         assert near.dtype == torch.float32
-        # a bf16 keeps 8 bits, of logits up to 1 / tau
-        torch.testing.assert_close(near, exact, rtol=0.05, atol=0.01 / tau)
         assert not torch.equal(near, exact)
+    (exact, *slopes), (near, *close) = found
+    # a bf16 keeps 8 bits, of logits up to 1 / tau
+    torch.testing.assert_close(near, exact, rtol=0.05, atol=0.01 / tau)
+    for own, other in zip(slopes, close, strict=True):
+        assert float((other - own).norm()) <= 0.02 * float(own.norm())
+
+
+def test_likeness_is_made_as_the_anchors_are_or_in_bf16_and_in_nothing_else() -> None:
+    a, p = vectors(3, 4, 3).float(), vectors(4, 4, 3).float()
+    as_given = losses.infonce(anchors=a, positives=p, tau=0.5)
+    assert torch.equal(
+        losses.infonce(anchors=a, positives=p, tau=0.5, dtype=torch.float32), as_given
+    )
+    for dtype in (torch.float16, torch.float64):
+        with pytest.raises(ValueError, match=r"dtype must be torch\.float32, as the"):
+            losses.infonce(anchors=a, positives=p, tau=0.5, dtype=dtype)
 
 
 def test_infonce_stays_finite_at_a_temperature_where_exponentials_do_not() -> None:

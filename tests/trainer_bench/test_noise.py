@@ -233,6 +233,16 @@ def _found(share: float, seed: int, values: dict[str, float]) -> Found:
     return Found(share=share, seed=seed, results=results, names=list(values))
 
 
+@pytest.mark.usefixtures("stub")
+def test_shares_of_one_rounded_percent_are_columns_of_their_own(
+    folder: Path, tmp_path: Path
+) -> None:
+    words = ["noise", "--data", str(folder), "--out", str(tmp_path), "--seeds", "1"]
+    words += ["--share", "0.11", "--share", "0.112", "--only", named("GF-CF", RAW)]
+    told = CliRunner().invoke(main, words, catch_exceptions=False).stdout
+    assert "| 11%: R@20, loss | 11.2%: R@20, loss |" in told
+
+
 def test_losses_are_relative_to_the_rows_own_clean_figure_with_an_interval_over_plantings() -> None:
     raw, ours = named(SOFTMAX, RAW), named(SOFTMAX, DOUBT)
     found = [

@@ -48,7 +48,7 @@ def test_the_last_words_of_a_table_are_its_own_files(
     said = capsys.readouterr()
     assert said.out == "| a table |\n"
     files = (tmp_path / name for name in ("table1-train.png", "table1.csv", "table1.md"))
-    assert said.err == f"files: {', '.join(map(str, files))}\n"
+    assert said.err == f"files there: {', '.join(map(str, files))}\n"
 
 
 def test_a_table_s_options_are_one_object_and_its_own_follow() -> None:

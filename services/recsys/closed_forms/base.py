@@ -26,7 +26,7 @@ class ClosedForm(ABC):
         return self
 
     def reading(self, histories: Interactions) -> Self:
-        """Return the same solution for the same users with histories of other weights."""
+        """Return the same solution for the same users with the histories of another graph."""
         found = copy(self)
         found.rows = histories.csr()
         return found

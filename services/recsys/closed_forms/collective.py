@@ -52,7 +52,7 @@ class CollectiveEase(ClosedForm):
         mean: Floats | None = None,
         power: float = 1.0,
     ) -> None:
-        if power <= 0:
+        if not power > 0:  # nor may it be NaN
             raise ValueError(f"power must be above 0, and is {power}")
         self.power = power
         self.sides, self.lam, self.beta = tuple(sides), lam, beta

@@ -124,7 +124,7 @@ class LLMHNI(Method):
             raise ValueError("contrast_in='bfloat16' is for LightGCN alone")
         signals.check(train)
         self.config, self.device = config, device
-        self._dtype = torch.bfloat16 if config.contrast_in == "bfloat16" else torch.float32
+        self._dtype = torch.bfloat16 if config.contrast_in == "bfloat16" else None
         refined = train if signals.refined is None else signals.refined
         self.pairs = refined if config.positives == "refined" else train
         union = train.union(refined)
@@ -232,7 +232,7 @@ class LLMHNI(Method):
 
     def _precise(self, entries: Tensor) -> Tensor:
         """Entries in the precision of the contrasts' products."""
-        return entries.to(self._dtype) if self._dtype == torch.bfloat16 else entries
+        return entries if self._dtype is None else entries.to(self._dtype)
 
     def _contrasted(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Distinct users and items of L_hal."""

@@ -31,7 +31,7 @@ from services.trainer.bench import (
     table2,
 )
 from services.trainer.bench.peer_tables import tables
-from services.trainer.bench.resuming import resumes
+from services.trainer.bench.resuming import resumes, show
 
 INCOMPLETE = 3
 """Exit code of `peers --require-all` where a peer's library is missing."""
@@ -76,8 +76,7 @@ def peers_command(data: Path, seed: int, *, as_json: bool, require_all: bool) ->
 def bookshop_command(seeds: int, out: Path) -> None:
     """Raw, texts, local rater, placebo and oracle on generated shops; resumes where it stopped."""
     rows = shops.run(out, seeds=range(seeds))
-    print(report.markdown(rows))
-    print(f"{out / report.MARKDOWN}, {report.CSV}, {report.JSON}")
+    show(report.markdown(rows), out, report.NAME)
 
 
 @main.command("coldstart")

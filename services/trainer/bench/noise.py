@@ -18,7 +18,7 @@ from services.trainer.bench.corpus import Corpus
 from services.trainer.bench.denoiser_rows import Texts
 from services.trainer.bench.listener import Listener
 from services.trainer.bench.noise_case import Case
-from services.trainer.bench.noise_losses import Found, Result
+from services.trainer.bench.noise_losses import Found, Result, percent
 from services.trainer.bench.noise_raters import rates
 from services.trainer.bench.noise_rows import EPOCHS, TAKEN, rows
 from services.trainer.bench.peers import tell
@@ -117,7 +117,7 @@ class Bench:
 
     def _case(self, seed: int, share: float) -> Case:
         """Return a planted graph with the users' texts as that graph knows them."""
-        tell(f"planting seed {seed}, {share:.0%} noise")
+        tell(f"planting seed {seed}, {percent(share)} noise")
         made = planted(self.corpus.split, share=share, seed=seed, kind=self.plan.kind)
         items, texts = self.vectors.items, self.vectors
         if not self.plan.given:
@@ -166,7 +166,7 @@ def _filled(
 ) -> list[Found]:
     """Compute what is missing of some graphs, row by row in turns, and return what there is."""
     columns = {
-        f"{case.planted.share:.0%} noise, planting {case.planted.seed}": (
+        f"{percent(case.planted.share)} noise, planting {case.planted.seed}": (
             rows(case, Texts(vectors=case.texts, folder=out / "aligned"), epochs=epochs),
             case.planted.split,
         )

@@ -140,7 +140,8 @@ def _price(found: Sequence[Found], base: str) -> list[str]:
                 at = paired_bootstrap(ours, theirs, seed=BOOTSTRAP_SEED, n=RESAMPLES)
                 gap = f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}]"
                 words = (
-                    f"{base}: ratings {rater} add {gap} R@20 to doubt alone at {share:.0%} noise"
+                    f"{base}: ratings {rater} add {gap} R@20 to doubt alone at "
+                    f"{percent(share)} noise"
                 )
                 lines.append(_claim(words, met=at.low > 0) if rater == LOCAL else f"- {words}")
     return lines
@@ -151,6 +152,11 @@ def told(at: Loss) -> str:
     if at.low is None or at.high is None:
         return f"{at.mean:.1%} (one planting)"
     return f"{at.mean:.1%} [{at.low:.1%}, {at.high:.1%}]"
+
+
+def percent(share: float) -> str:
+    """Return a share as it was asked for: no two of them read alike."""
+    return f"{100 * share:g}%"
 
 
 def recalls(found: Sequence[Found], name: str, share: float) -> list[float]:

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any, cast
 
 from services.trainer.bench import table_files
-from services.trainer.bench.noise_losses import Figures, Found, claims, loss, recalls, told
+from services.trainer.bench.noise_losses import Figures, Found, claims, loss, percent, recalls, told
 
 NAME = "noise"
 TOLD = ("best_epoch", "epochs", "dropped", "added", "weight_true", "weight_fake")
@@ -31,7 +31,8 @@ def write(found: Sequence[Found], out: Path) -> str:
 
 def _losses(found: Sequence[Found], names: Sequence[str], shares: Sequence[float]) -> list[str]:
     noisy = [share for share in shares if share]
-    head = ["model", "clean R@20", *(f"{share:.0%}: R@20, loss" for share in noisy), "plantings"]
+    columns = (f"{percent(share)}: R@20, loss" for share in noisy)
+    head = ["model", "clean R@20", *columns, "plantings"]
     lines = []
     for name in names:
         clean = recalls(found, name, 0.0)
@@ -58,7 +59,7 @@ def _makings(found: Sequence[Found], names: Sequence[str]) -> list[str]:
             ]
             if some and any(figure in some[0] for figure in TOLD):
                 means = [_mean(some, figure) for figure in TOLD]
-                lines.append([name, f"{share:.0%}", *means])
+                lines.append([name, percent(share), *means])
     return table_files.table(head, lines)
 
 

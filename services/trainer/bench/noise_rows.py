@@ -149,7 +149,10 @@ def _llmhni(
 
 
 def _default(case: Case, name: str, source: str) -> Row:
-    """Return the preset: each part takes G, G' or the milder G', whichever validation prefers."""
+    """Return the preset: each part takes what validation prefers.
+
+    G, G' or the milder G'; or a closed form is solved on G and reads the histories of another.
+    """
     preset = PRESETS[name]
 
     def make(work: Work) -> Made:

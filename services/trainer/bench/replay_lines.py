@@ -29,7 +29,7 @@ class Line:
 
 def called(path: Path) -> str:
     """Return what a file's ratings are called: its stem, or its folder where that says nothing."""
-    return path.resolve().parent.name or path.stem if path.stem == PLAIN else path.stem
+    return (path.resolve().parent.name or path.stem) if path.stem == PLAIN else path.stem
 
 
 def lines(raw: bytes, path: Path, *, users: Ids, items: Ids) -> list[Line]:

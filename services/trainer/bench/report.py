@@ -18,7 +18,8 @@ from services.trainer.bench.comparisons import (
 )
 from services.trainer.bench.experiment import ARMS, METRICS
 
-MARKDOWN, CSV, JSON = "bookshop.md", "bookshop.csv", "bookshop.json"
+NAME = "bookshop"
+MARKDOWN, CSV, JSON = f"{NAME}.md", f"{NAME}.csv", f"{NAME}.json"
 Row = Sequence[str]
 
 

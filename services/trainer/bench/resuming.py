@@ -8,7 +8,7 @@ from typing import Any
 from services.trainer.bench.peers import tell
 
 INTERRUPTED = "interrupted: what is finished is kept, and the same command goes on from there"
-KINDS = (".md", ".csv", ".png")
+KINDS = (".md", ".csv", ".json", ".png")
 
 
 def resumes(command: Callable[..., None]) -> Callable[..., Any]:
@@ -26,11 +26,14 @@ def resumes(command: Callable[..., None]) -> Callable[..., Any]:
 
 
 def show(text: str, out: Path, name: str) -> None:
-    """Print a table, and on stderr, as the last words, the files of its name in `out`."""
+    """Print a table, and on stderr, as the last words, the files of its name in `out`.
+
+    A plot of an earlier run is among them where this one drew none.
+    """
     print(text, flush=True)
     found = sorted(
         path
-        for path in out.glob(f"{name}*")
+        for path in out.iterdir()
         if path.suffix in KINDS and (path.stem == name or path.stem.startswith(f"{name}-"))
     )
-    tell(f"files: {', '.join(str(path) for path in found)}")
+    tell(f"files there: {', '.join(str(path) for path in found)}")

@@ -12,7 +12,7 @@ import click
 from services.shared.canonical import Json
 from services.shared.errors import InvalidError
 from services.trainer.bench.cells import Cell, Cells
-from services.trainer.bench.resuming import resumes
+from services.trainer.bench.resuming import resumes, show
 
 SIZES = (1_000_000, 3_000_000, 10_000_000, 30_000_000)
 STEPS = 10
@@ -30,11 +30,12 @@ COLUMNS = (
     "GiB with the model",
     "GiB at the peak",
 )
-MARKDOWN, CSV, PLOT = "scale.md", "scale.csv", "scale.png"
+NAME = "scale"
+MARKDOWN, CSV, PLOT = f"{NAME}.md", f"{NAME}.csv", f"{NAME}.png"
 Row = dict[str, float]
 
 
-@click.command("scale")
+@click.command(NAME)
 @resumes
 @click.option("--data", type=click.Path(path_type=Path), help="not read: the pairs are generated")
 @click.option(
@@ -51,9 +52,8 @@ def command(data: Path | None, out: Path, sizes: Sequence[int]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / MARKDOWN).write_text(markdown(rows), encoding="utf-8")
     _write_csv(out / CSV, rows)
-    drawn = plot(out / PLOT, rows)
-    print(markdown(rows))
-    print(", ".join(str(out / name) for name in (MARKDOWN, CSV, *([PLOT] if drawn else []))))
+    plot(out / PLOT, rows)
+    show(markdown(rows), out, NAME)
 
 
 def run(out: Path, sizes: Sequence[int]) -> list[Row]:

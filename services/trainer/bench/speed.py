@@ -30,7 +30,13 @@ from services.trainer.bench import (
 from services.trainer.bench.cells import Cell, Cells
 from services.trainer.bench.corpus import Corpus, fingerprint
 from services.trainer.bench.peers import tell
-from services.trainer.bench.resuming import resumes
+from services.trainer.bench.resuming import resumes, show
+
+FORM = 3
+"""Raised when ours are timed otherwise under the same plan; the peer is timed anew beside them.
+
+3: a batch's rows are sums of powers, and an epoch of LLMHNI is its own pairs'.
+"""
 
 
 @click.command("speed")
@@ -63,8 +69,7 @@ def command(
     table.with_suffix(".md").write_text(text, encoding="utf-8")
     with table.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(speed_report.table(figures))
-    print(text)
-    print(f"{table.with_suffix('.md')}, {table.name}")
+    show(text, out, table.stem)
 
 
 def _with_texts(data: Path) -> Corpus:
@@ -104,8 +109,9 @@ def measure(
         lambda: speed_lightgcn.measure(train, size=size, steps=steps),
         steps=steps,
         rows=content_hash([lever.name for lever in levers.levers()])[:8],
+        form=FORM,
     )
-    found["batches"] = cell("batches", lambda: speed_lightgcn.larger(train))
+    found["batches"] = cell("batches", lambda: speed_lightgcn.larger(train), form=FORM)
     found["recbole"] = {"absent": "RecBole was not asked for."}
     if recbole:
         try:
@@ -113,6 +119,7 @@ def measure(
                 "recbole",
                 lambda: speed_recbole.measure(train, out, size=size, steps=min(steps, 30)),
                 steps=steps,
+                form=FORM,
             )
         except speed_recbole.AbsentError as why:  # no cell: the next time it may be there
             found["recbole"] = {"absent": str(why)}
@@ -121,10 +128,10 @@ def measure(
         lambda: speed_llmhni.measure(train, cycles=cycles),
         cycles=cycles,
         rows=content_hash({n: asdict(r) for n, r in speed_llmhni.recipes().items()})[:8],
-        form=speed_quality.FORM,
+        form=FORM,
     )
     asked = fingerprint(parts["test"].keys())
-    found["ranking"] = cell("ranking", lambda: ranking(train, parts["test"]), test=asked)
+    found["ranking"] = cell("ranking", lambda: ranking(train, parts["test"]), test=asked, form=FORM)
     return found
 
 

@@ -72,12 +72,15 @@ def measure(train: Interactions, *, cycles: int) -> Cell:
     """Time all variants in turn; figures by row: a step, an epoch and its ratio to LightGCN's."""
     given = signals(train, d=levers.D)
     lightgcn = BPR(levers.config(), LightGCN, train, seeds=Seeds(0), device=levers.CPU)
-    steppers, sizes = {OURS: _stepper(lightgcn, levers.config().B)}, {OURS: levers.config().B}
+    methods: dict[str, Method] = {OURS: lightgcn}
+    sizes = {OURS: levers.config().B}
     for name, recipe in recipes().items():
-        method = LLMHNI(recipe, LightGCN, train, given, seeds=Seeds(0), device=levers.CPU)
-        steppers[name], sizes[name] = _stepper(method, recipe.B), recipe.B
+        methods[name] = LLMHNI(recipe, LightGCN, train, given, seeds=Seeds(0), device=levers.CPU)
+        sizes[name] = recipe.B
+    steppers = {name: _stepper(method, sizes[name]) for name, method in methods.items()}
     timed = in_turn(steppers, rounds=cycles * CYCLE)
-    batches = {name: math.ceil(len(train) / size) for name, size in sizes.items()}
+    # some train on the pairs of G', which are fewer
+    batches = {name: math.ceil(len(one.pairs) / sizes[name]) for name, one in methods.items()}
     epochs = {name: batches[name] * _by_cycle(one) for name, one in timed.items()}
     figures = {
         name: {
