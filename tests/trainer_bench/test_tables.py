@@ -32,6 +32,7 @@ from services.trainer.bench import (
     table_inputs,
     tables,
 )
+from services.trainer.bench.cells import Cell
 from services.trainer.bench.denoiser_rows import Texts
 from services.trainer.bench.replay import Replay
 from services.trainer.bench.rows import Figures, Made, Row, Work
@@ -138,6 +139,22 @@ def test_a_row_is_compared_with_the_best_of_the_others(folder: Path, tmp_path: P
     users = {"a": np.array([0.5, 0.5]), "b": np.array([0.2, 0.4]), "c": np.array([0.1, 0.1])}
     assert [summary.gap_to_best(name, users).other for name in users] == ["b", "a", "a"]  # type: ignore[union-attr] # all have others
     assert summary.gap_to_best("gone", users) is None
+
+
+def test_rows_of_unlike_many_seeds_are_compared_by_the_seeds_they_share() -> None:
+    rng = np.random.default_rng(4)
+    ours, theirs = (
+        {seed: Cell(figures={}, per_user={"recall@20": rng.random(9)}) for seed in seeds}
+        for seeds in ((0, 2), (0, 1, 2, 3))
+    )
+    found = summary.gap_by_seed(ours, theirs, other="theirs")
+    assert found is not None
+    paired = [
+        ours[seed].per_user["recall@20"].mean() - theirs[seed].per_user["recall@20"].mean()
+        for seed in (0, 2)
+    ]
+    assert found.interval.difference == pytest.approx(sum(paired) / 2)
+    assert summary.gap_by_seed({5: ours[0]}, theirs, other="theirs") is None
 
 
 def test_a_budget_leaves_cells_open_and_no_number_stands_in_for_them(

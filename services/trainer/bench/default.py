@@ -15,7 +15,7 @@ from services.trainer.bench.peers import tell
 from services.trainer.bench.raw_rows import FIRST, LOSSES, capped, raw_row
 from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row, peer_rows
-from services.trainer.bench.summary import Gap, gap, lines, spread
+from services.trainer.bench.summary import Gap, gap, gap_by_seed, lines, spread
 from services.trainer.bench.table_files import number, protocol_table, write_csv
 from services.trainer.bench.table_inputs import Inputs, Options, filled
 from services.trainer.bench.tables import BOTH, DECIDES, TRAIN, Table
@@ -90,7 +90,7 @@ def claims(table: Table, data: str) -> list[str]:
     return [
         *_beforehand(float(ours.mean()), data, seeds=_seeds(table)),
         *_text_free(ours, there, _few(table)),
-        *_ratings(there),
+        *_ratings(table),
         *_minutes(table),
     ]
 
@@ -128,13 +128,16 @@ def _text_free(ours: Floats, users: dict[str, Floats], few: Bools) -> list[str]:
     return said
 
 
-def _ratings(users: dict[str, Floats]) -> list[str]:
-    rated = [name for name in users if name.startswith(f"{OURS}, ratings ")]
-    return [
-        f"- ratings {name.removeprefix(f'{OURS}, ratings ')} {_verdict(at)}: {_told(at)}"
-        for name in rated
-        for at in [gap(users[name], users[OURS], other=OURS)]
-    ]
+def _ratings(table: Table) -> list[str]:
+    """Say of each file what it adds, over the seeds that were also trained without it."""
+    found = {row.name: table.found(row, TRAIN) for row in table.rows}
+    files = {name: name.removeprefix(f"{OURS}, ratings ") for name in found if name != OURS}
+    gaps = {
+        files[name]: gap_by_seed(found[name], found[OURS], other=OURS)
+        for name in files
+        if files[name] != name
+    }
+    return [f"- ratings {name} {_verdict(at)}: {_told(at)}" for name, at in gaps.items() if at]
 
 
 def _verdict(at: Gap) -> str:

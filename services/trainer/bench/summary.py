@@ -91,6 +91,15 @@ def gap(ours: Floats, theirs: Floats, *, other: str) -> Gap:
     return Gap(other=other, interval=interval, p=paired_t(ours, theirs))
 
 
+def gap_by_seed(ours: Mapping[int, Cell], theirs: Mapping[int, Cell], *, other: str) -> Gap | None:
+    """Return the difference over the seeds that both have; None where they share none."""
+    shared = sorted(ours.keys() & theirs.keys())
+    if not shared:
+        return None
+    a, b = (per_user({seed: cells[seed] for seed in shared}) for cells in (ours, theirs))
+    return gap(a, b, other=other)
+
+
 def paired_t(a: Floats, b: Floats) -> float:
     """Return the two-sided p of mean(a - b) = 0 (Student 1908); 1 where nobody differs."""
     differences = a - b

@@ -12,7 +12,7 @@ from services.trainer.bench.peers import tell
 from services.trainer.bench.raw_rows import raw_rows
 from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row, peer_rows
-from services.trainer.bench.summary import Line, gap, lines, per_user
+from services.trainer.bench.summary import Line, gap_by_seed, lines
 from services.trainer.bench.table_files import (
     difference,
     draw_lines,
@@ -79,9 +79,8 @@ def claims(table: Table, first: Sequence[Line], data: str) -> list[str]:
     figures = {line.row.name: line.figures for line in first}
     said = []
     by_name = {row.name: table.found(row, TRAIN) for row in table.rows}
-    ours, raw = by_name.get(DEFAULT), by_name.get(RAW)
-    if ours and raw:
-        at = gap(per_user(ours), per_user(raw), other=RAW)
+    at = gap_by_seed(by_name.get(DEFAULT, {}), by_name.get(RAW, {}), other=RAW)
+    if at is not None:
         met = at.interval.low > 0
         said.append(_claim(f"{DEFAULT} beats {RAW}: R@20 {difference(at, named=False)}", met=met))
     paper = printed.PRINTED.get(data, {}).get("LLMHNI")

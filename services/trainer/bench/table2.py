@@ -15,7 +15,7 @@ from services.trainer.bench.peer_tables import TITLES
 from services.trainer.bench.replay import Replay
 from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row
-from services.trainer.bench.summary import Line, gap, lines, per_user
+from services.trainer.bench.summary import Line, gap_by_seed, lines
 from services.trainer.bench.table_inputs import Options, filled
 from services.trainer.bench.tables import METRICS, TRAIN, Table
 
@@ -88,9 +88,7 @@ def _ablations(table: Table, some: Sequence[Line]) -> list[str]:
     rows_ = []
     for line in some:
         found = table.found(line.row, TRAIN)
-        shared = sorted(set(found) & set(whole)) if line is not some[0] else []
-        ours, theirs = ({seed: cells[seed] for seed in shared} for cells in (found, whole))
-        at = gap(per_user(ours), per_user(theirs), other="") if shared else None
+        at = None if line is some[0] else gap_by_seed(found, whole, other="")
         rows_.append(
             [
                 line.row.name,
