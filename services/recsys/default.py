@@ -64,6 +64,8 @@ class Choices:
     epochs: int  # of LLMHNI, 0 without it
     weights: dict[str, float]  # part -> weight, 0 where it was left out
     scale: Scale
+    settings: dict[str, str] = field(default_factory=dict)  # part -> its setting, as Python says it
+    texts: tuple[str, ...] | None = None  # what evidence there was of texts; None: not noted
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,6 +129,8 @@ def fit(
         epochs=parts[made.GRAPH].epochs if preset.graph else 0,
         weights={part.name: part.weight for part in blend.parts},
         scale=blend.scale,
+        settings={name: repr(one) for name, one in _settings(preset, parts).items()},
+        texts=evidence.of_texts(),
     )
     return Default(blend, parts, choices, value)
 
@@ -145,6 +149,18 @@ def solve(
     for name in preset.plain:
         if made.there(name, evidence):
             found |= _best(name, (None,), graphs, evidence, judge, tell)
+    return found
+
+
+def _settings(preset: Preset, parts: Mapping[str, Chosen]) -> dict[str, Setting]:
+    """Return the chosen setting of every part that has any."""
+    found: dict[str, Setting] = {}
+    if made.EASE in parts:
+        found[made.EASE] = preset.ease[parts[made.EASE].setting]
+    if made.IALS in parts:
+        found[made.IALS] = preset.ials[parts[made.IALS].setting]
+    if made.GRAPH in parts:
+        found[made.GRAPH] = preset.graph
     return found
 
 

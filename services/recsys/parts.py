@@ -51,6 +51,10 @@ class Evidence:
         others = {"refined": self.refined, "hard": self.hard, **self.more}
         check_sizes(train, vectors={"texts": self.texts}, graphs=others)
 
+    def of_texts(self) -> tuple[str, ...]:
+        """Return the names of the texts that are there."""
+        return tuple(name for name in (WORDS, VECTORS) if there(name, self))
+
     def graphs(self, train: Interactions) -> dict[str, Interactions]:
         """Return G and, where there are any, G' and its other readings."""
         return graphs(train, self.refined, self.more)

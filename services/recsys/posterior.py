@@ -2,7 +2,9 @@
 
 A hard rule pays in full for every wrong drop; a weight pays in proportion. Ratings enter as
 further evidence beside the score that chose the pairs, and what a label is worth is learned from
-decoys that were rated, too: a rater who knows no more than the score did changes nothing.
+decoys that were rated, too. To be asked at all tells something, even of a rater who tosses coins:
+the same fit learns from the decoys how far the score itself can be trusted among the asked edges.
+What labels are worth is therefore read beside the same labels permuted (the benches' placebo).
 
 Ratings only take away. A true edge that nothing around it supports teaches little, true as it is:
 lifted to weight 1 on perfect ratings such edges cost more than the noise that the same ratings

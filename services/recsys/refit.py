@@ -73,6 +73,24 @@ def _check(
             )
     if made.GRAPH in asked and preset.graph is None:
         raise ValueError(f"{made.GRAPH} was chosen: the preset has none")
+    _check_same(choices, preset, evidence)
+
+
+def _check_same(choices: Choices, preset: Preset, evidence: Evidence) -> None:
+    """Raise ValueError where preset or evidence would make another model than was chosen."""
+    held: dict[str, Setting] = {made.GRAPH: preset.graph}
+    held |= {made.EASE: preset.ease[choices.ease]} if preset.ease else {}
+    held |= {made.IALS: preset.ials[choices.ials]} if preset.ials else {}
+    for name, setting in choices.settings.items():
+        if choices.weights.get(name) and repr(held.get(name)) != setting:
+            raise ValueError(
+                f"{name} was chosen with {setting}: this preset has {held.get(name)!r} in its place"
+            )
+    if choices.texts is not None and tuple(choices.texts) != evidence.of_texts():
+        raise ValueError(
+            f"the choices were made with texts {list(choices.texts)}: "
+            f"the evidence has {list(evidence.of_texts())}"
+        )
 
 
 def _again(

@@ -1,6 +1,7 @@
 """The default preset on two circles of taste: its choices, its seeds, its refits, its newcomers."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -250,6 +251,18 @@ def test_a_refit_without_the_text_that_was_chosen_is_refused() -> None:
     choices = replace(OF_EASE, weights={"words": 1.0}, sources={"words": "raw"})
     with pytest.raises(ValueError, match="words was chosen: its text is missing"):
         refit(split().train, Evidence(), choices, preset=SMALL)
+
+
+def test_a_refit_that_would_make_another_model_is_refused(found: Default, known: Evidence) -> None:
+    train = split().train
+    with pytest.raises(ValueError, match=r"made with texts \['words', 'vectors'\]: .* has \[\]"):
+        refit(train, Evidence(), found.choices, preset=SMALL)
+    other = replace(SMALL, ease=tuple(replace(one, lam=one.lam + 1) for one in SMALL.ease))
+    with pytest.raises(ValueError, match=f"{EASE} was chosen with EaseSetting.*: this preset has"):
+        refit(train, known, found.choices, preset=other)
+    told = asdict(found.choices)  # as a bench keeps them
+    again = Choices(**json.loads(json.dumps(told)))
+    assert refit(train, known, again, preset=SMALL, seed=4).scale == found.choices.scale
 
 
 @pytest.mark.parametrize("preset", [NOTHING, replace(NOTHING, plain=("words", "vectors"))])

@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from services.recsys.evaluate import paired_bootstrap
 from services.recsys.metrics import Floats
-from services.trainer.bench.noise_case import LOCAL
+from services.trainer.bench.noise_case import LOCAL, PLACEBO
 from services.trainer.bench.noise_rows import CLOSED, DEFAULT, DOUBT, RAW, SOFTMAX, TAKEN, named
 
 DECIDES = "recall@20"
@@ -116,7 +116,11 @@ def _halves(found: Sequence[Found], name: str) -> list[str]:
 
 
 def _price(found: Sequence[Found], base: str) -> list[str]:
-    """Return what each rater adds to the default with doubt alone, at 0 and at 20 %."""
+    """Return what each rater adds to the default with doubt alone, at 0 and at 20 %.
+
+    The local endpoint is held against its placebo where that ran: to be asked at all moves
+    weights, because decoys tell how far the asked edges' doubt could be trusted.
+    """
     lines = []
     raters = [
         name.removeprefix(f"{base}, ")
@@ -128,19 +132,22 @@ def _price(found: Sequence[Found], base: str) -> list[str]:
         for rater in dict.fromkeys(raters):
             if rater in {RAW, DOUBT} or (base == DEFAULT and rater.startswith("closed forms")):
                 continue
+            ran = {name for one in found if one.share == share for name in one.results}
+            against = PLACEBO if rater == LOCAL and named(base, PLACEBO) in ran else DOUBT
             pairs = [
-                (one.results[named(base, rater)].users, one.results[named(base, DOUBT)].users)
+                (one.results[named(base, rater)].users, one.results[named(base, against)].users)
                 for one in found
                 if one.share == share
                 and named(base, rater) in one.results
-                and named(base, DOUBT) in one.results
+                and named(base, against) in one.results
             ]
             if pairs:
                 ours, theirs = (np.mean(side, axis=0) for side in zip(*pairs, strict=True))
                 at = paired_bootstrap(ours, theirs, seed=BOOTSTRAP_SEED, n=RESAMPLES)
                 gap = f"{at.difference:+.4f} [{at.low:+.4f}, {at.high:+.4f}]"
                 words = (
-                    f"{base}: ratings {rater} add {gap} R@20 to doubt alone at "
+                    f"{base}: ratings {rater} add {gap} R@20 to "
+                    f"{'doubt alone' if against == DOUBT else 'their placebo'} at "
                     f"{percent(share)} noise"
                 )
                 lines.append(_claim(words, met=at.low > 0) if rater == LOCAL else f"- {words}")
