@@ -15,7 +15,7 @@ from services.trainer.bench.peers import tell
 from services.trainer.bench.raw_rows import FIRST, LOSSES, capped, raw_row
 from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row, peer_rows
-from services.trainer.bench.summary import Gap, gap, gap_by_seed, lines, spread
+from services.trainer.bench.summary import Gap, computed, gap, gap_by_seed, spread
 from services.trainer.bench.table_files import number, protocol_table, write_csv
 from services.trainer.bench.table_inputs import Inputs, Options, filled
 from services.trainer.bench.tables import BOTH, DECIDES, TRAIN, Table
@@ -71,7 +71,7 @@ def write(table: Table, inputs: Inputs, data: str, out: Path) -> str:
         *claims(table, data),
         *table_files.left(table),
         "",
-        *(f"{protocol_table(name, lines(table, name), data)}\n" for name in (TRAIN, BOTH)),
+        *(f"{protocol_table(name, some, data)}\n" for name, some in computed(table).items()),
         *_apart(table),
     ]
     text = "\n".join(parts)
@@ -156,9 +156,10 @@ def _minutes(table: Table) -> list[str]:
 def _apart(table: Table) -> list[str]:
     """Return the users with short histories, time and memory, by row, a table a protocol."""
     few, parts = _few(table), []
-    for name in (TRAIN, BOTH):
+    for name in computed(table):
         found = {row.name: list(table.found(row, name).values()) for row in table.rows}
-        head = [f"{name}: users with <= {FEW} train items", "R@20", "N@20", "CPU s", "peak GiB"]
+        whose = f"{name}: {int(few.sum())} of {len(few)} users, with <= {FEW} train items"
+        head = [whose, "R@20", "N@20", "CPU s", "peak GiB"]
         cells = [_short(row, some, few) for row, some in found.items() if some]
         parts += [*table_files.table(head, cells), ""]
     return parts

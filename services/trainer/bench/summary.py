@@ -12,7 +12,7 @@ from services.recsys.evaluate import Interval, paired_bootstrap
 from services.recsys.metrics import Floats
 from services.trainer.bench.cells import Cell
 from services.trainer.bench.rows import Row
-from services.trainer.bench.tables import DECIDES, METRICS, Table
+from services.trainer.bench.tables import BOTH, DECIDES, METRICS, TRAIN, Table
 
 RESAMPLES, BOOTSTRAP_SEED = 1_000, 2511
 MAKING = ("validation", "best_epoch", "epochs", "epoch_seconds", "fit_seconds", "dropped", "added")
@@ -74,6 +74,16 @@ def per_user(cells: Mapping[int, Cell]) -> Floats:
     """Return each user's Recall@20, the mean over the seeds: (n,)."""
     mean: Floats = np.mean([cell.per_user[DECIDES] for cell in cells.values()], axis=0)
     return mean
+
+
+def computed(table: Table) -> dict[str, list[Line]]:
+    """Return the lines under "train" and, where any was computed, under "train+val"."""
+    found = {name: lines(table, name) for name in (TRAIN, BOTH)}
+    return {
+        name: some
+        for name, some in found.items()
+        if name == TRAIN or any(line.figures for line in some)
+    }
 
 
 def gap_to_best(name: str, users: Mapping[str, Floats]) -> Gap | None:

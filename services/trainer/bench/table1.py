@@ -12,7 +12,7 @@ from services.trainer.bench.peers import tell
 from services.trainer.bench.raw_rows import raw_rows
 from services.trainer.bench.resuming import show
 from services.trainer.bench.rows import Row, peer_rows
-from services.trainer.bench.summary import Line, gap_by_seed, lines
+from services.trainer.bench.summary import Line, computed, gap_by_seed
 from services.trainer.bench.table_files import (
     difference,
     draw_lines,
@@ -56,7 +56,7 @@ def rows(inputs: Inputs, *, epochs: int | None = None) -> list[Row]:
 
 def write(table: Table, inputs: Inputs, data: str, out: Path) -> str:
     """Write Markdown, CSV and a plot per protocol; return the Markdown."""
-    found = {name: lines(table, name) for name in (TRAIN, BOTH)}
+    found = computed(table)
     parts = [
         *table_inputs.told(inputs),
         *claims(table, found[TRAIN], data),
