@@ -299,6 +299,15 @@ def test_evidence_of_another_shop_is_told_by_its_rows(known: Evidence) -> None:
                 ask(wrong)
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_word_without_a_finite_weight_is_told_by_its_place(known: Evidence, wrong: float) -> None:
+    assert known.words is not None
+    words = known.words.copy()
+    words[7, 1] = wrong
+    with pytest.raises(ValueError, match=rf"words\[7, 1\] is {wrong}: a word's weight must be"):
+        fit(split(), replace(known, words=words), preset=SMALL)
+
+
 def test_a_newcomer_is_folded_in_by_history_and_text(found: Default, known: Evidence) -> None:
     rows = split().train.csr()[:4]
     assert known.texts is not None
