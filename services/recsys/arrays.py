@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import coo_matrix, csr_matrix, issparse
 from torch import Tensor
 
 Array = npt.NDArray[Any]
@@ -41,6 +42,51 @@ def check_rows(name: str, rows: int, wanted: int, of: str) -> None:
     """Raise ValueError where something has not one row for each user or item."""
     if rows != wanted:
         raise ValueError(f"{name} has {rows} rows: one for each of the {wanted} {of} is wanted")
+
+
+def check_words(words: csr_matrix) -> None:
+    """Raise ValueError where the weight of a word in a text is not finite: (I, words)."""
+    cells = coo_matrix(words)
+    bad = np.flatnonzero(~np.isfinite(cells.data))
+    if len(bad):
+        row, column, value = (part[bad[0]] for part in (cells.row, cells.col, cells.data))
+        raise ValueError(f"words[{row}, {column}] is {value}: a word's weight must be finite")
+
+
+def check_directions(vectors: object, n_items: int) -> None:
+    """Raise ValueError for what is no dense array of finite vectors, one for each item: (I, d)."""
+    wanted = f"a dense array ({n_items}, d) of directions is wanted"
+    if issparse(vectors):
+        raise ValueError(f"vectors is sparse: densify, {wanted}")
+    if not isinstance(vectors, np.ndarray) or vectors.dtype.kind not in "fiu":
+        found = f"{type(vectors).__name__} of {getattr(vectors, 'dtype', 'no dtype')}"
+        raise ValueError(f"vectors is a {found}: {wanted}")
+    if vectors.ndim != 2 or len(vectors) != n_items:
+        raise ValueError(f"vectors has shape {vectors.shape}: {wanted}")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        raise ValueError(f"vectors[{bad[0]}] is not finite; a missing text is zeros")
+
+
+def check_log_odds(log_odds: npt.ArrayLike, edges: int) -> None:
+    """Raise ValueError for what is not one number for each edge; endless ones are some: (E,)."""
+    shape = np.shape(log_odds)
+    if shape != (edges,):
+        raise ValueError(f"log_odds has shape {shape}: one for each edge is wanted, ({edges},)")
+    bad = np.flatnonzero(np.isnan(log_odds))
+    if len(bad):
+        raise ValueError(f"log_odds[{bad[0]}] is not a number: that edge has no weight")
+
+
+def check_asked(users: Array, n_users: int) -> None:
+    """Raise ValueError for what are no users of what was seen, in any order: (n,)."""
+    if users.ndim != 1 or (users.size and not np.issubdtype(users.dtype, np.integer)):
+        found = f"{users.dtype} of shape {users.shape}"
+        raise ValueError(f"users must be a vector of integers, a user's number each, not {found}")
+    bad = np.flatnonzero((users < 0) | (users >= n_users))
+    if len(bad):
+        at = bad[0]
+        raise ValueError(f"users[{at}] is {users[at]}: seen has {n_users} users, from 0")
 
 
 def _check_side(name: str, vectors: object) -> None:

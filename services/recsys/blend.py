@@ -90,11 +90,15 @@ class Blend:
 
 
 def scaled(block: Floats, scale: Scale) -> Floats:
-    """Return a block on its scale: (b, I) -> (b, I); a row of one value becomes zeros."""
+    """Return a block on its scale: (b, I) -> (b, I); a row of one value becomes zeros.
+
+    A row with a score that is not a number keeps none, so that `topk.top_k` refuses it.
+    """
     if scale == "raw":
         return block
     spread = block.std(axis=1, keepdims=True)
-    return np.where(spread > 0, block / np.where(spread > 0, spread, 1), 0).astype(np.float32)
+    flat = spread == 0  # which NaN is not
+    return np.where(flat, 0, block / np.where(flat, 1, spread)).astype(np.float32)
 
 
 def _of_rows(model: Scorer, rows: csr_matrix, texts: Floats | None) -> Floats:

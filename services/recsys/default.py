@@ -107,7 +107,7 @@ def fit(
     unless told.
 
     Raises ValueError for evidence of other users or items than the split's, for `solved` without a
-    part of the preset, and for a preset of which nothing can be made.
+    part of the preset, and for a preset of which nothing can be made; and as `Judge` does.
     """
     preset = preset or Preset()
     evidence.check(split.train)
@@ -140,7 +140,7 @@ def solve(
 ) -> dict[str, Chosen]:
     """Fit the parts that have no seed, each with the setting and graph validation prefers.
 
-    Raises ValueError for evidence of other users or items than the split's.
+    Raises ValueError for evidence of other users or items than the split's, and as `Judge` does.
     """
     preset = preset or Preset()
     evidence.check(split.train)

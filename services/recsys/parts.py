@@ -8,7 +8,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from services.recsys.align import AlignConfig, align
-from services.recsys.arrays import check_rows, check_vectors
+from services.recsys.arrays import check_rows, check_vectors, check_words
 from services.recsys.blend import Vectors
 from services.recsys.closed_forms import ClosedForm, CollectiveEase, GfCf, Ials, Side, TextKernel
 from services.recsys.data import Embeddings, Interactions, Signals, check_sizes
@@ -45,9 +45,10 @@ class Evidence:
             check_vectors("texts", self.texts.users, self.texts.items)
 
     def check(self, train: Interactions) -> None:
-        """Raise ValueError where a part is of other users or items than the graph."""
+        """Raise ValueError for a part of other users or items than the graph, and endless words."""
         if self.words is not None:
             check_rows("words", self.words.shape[0], train.n_items, "items")
+            check_words(self.words)
         others = {"refined": self.refined, "hard": self.hard, **self.more}
         check_sizes(train, vectors={"texts": self.texts}, graphs=others)
 

@@ -10,6 +10,7 @@ non-edge looks exactly as if it had been planted, and nothing need be planted.
 import numpy as np
 from scipy.special import expit, ndtri
 
+from services.recsys.arrays import check_directions
 from services.recsys.data import Floats, Interactions, Ints
 from services.recsys.detect import KINDS, drawn
 from services.recsys.evidence import Columns, evidence
@@ -37,7 +38,12 @@ def plausibility(
         train: the observed graph; weights are not used.
         vectors: (I, d) directions of the items' texts (`texts.directions`), or None.
         rng: draws pairs and folds.
+
+    Raises:
+        ValueError: the vectors are not dense, not finite, or not one for each item.
     """
+    if vectors is not None:
+        check_directions(vectors, train.n_items)
     others = _chance(train, rng)
     if not len(others):
         return np.zeros(len(train))

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.recsys.arrays import check_log_odds
 from services.recsys.data import Bools, Floats, Interactions, Ints
 from services.recsys.decoys import Baited
 from services.recsys.evidence import Columns
@@ -56,7 +57,10 @@ def weighed(
     """Return E' with weights w * P(true), w those of E; below the floor an edge is gone.
 
     A user whose edges would all fall keeps the least doubted one.
+
+    Raises ValueError for log odds that are no numbers, or not one for each edge.
     """
+    check_log_odds(log_odds, len(train))
     config = config or PosteriorConfig()
     chance = probability_true(log_odds, odds=config.odds)
     stays = chance >= config.floor

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from services.recsys.arrays import check_rows
 from services.recsys.data import Bools, Interactions, Ints, Split
 
 Parts = npt.NDArray[np.int8]
@@ -18,7 +19,15 @@ NAMES = {"train": TRAIN, "val": VAL, "test": TEST}
 
 
 def apply_parts(edges: Interactions, parts: Parts) -> Split:
-    """Return the three graphs of a vector of parts (E,)."""
+    """Return the three graphs of a vector of parts (E,).
+
+    Raises:
+        ValueError: there is not one part for each edge.
+    """
+    if np.shape(parts) != (len(edges),):
+        raise ValueError(
+            f"parts has shape {np.shape(parts)}: one for each edge is wanted, ({len(edges)},)"
+        )
     return Split(*(edges.where(parts == part) for part in (TRAIN, VAL, TEST)))
 
 
@@ -35,8 +44,13 @@ def by_hash(
 
     An edge keeps its part whatever is added or removed around it, so that models of two dataset
     versions stay comparable. `val` and `test` are expected shares, in [0, 1].
+
+    Raises:
+        ValueError: the shares leave nothing to train on, or a user or an item has no id.
     """
     _check_shares(val, test)
+    check_rows("user_ids", len(user_ids), edges.n_users, "users")
+    check_rows("item_ids", len(item_ids), edges.n_items, "items")
     users = _hash_ids(user_ids, key=f"{seed}:user")[edges.users]
     items = _hash_ids(item_ids, key=f"{seed}:item")[edges.items]
     drawn = _mix(users ^ _mix(items)).astype(np.float64) / 2.0**64

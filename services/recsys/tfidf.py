@@ -21,7 +21,10 @@ def tf_idf(texts: Sequence[str]) -> csr_matrix:
 
     x_tw = (1 + ln n_tw) (1 + ln((1 + n) / (1 + n_w))), n_tw the occurrences of word w in text t,
     n_w the texts with w. A text without such words is a row of zeros.
+
+    Raises ValueError for one string in place of many, and for a text that is none.
     """
+    _check(texts)
     counted = [Counter(_WORD.findall(text.lower())) for text in texts]
     spread = Counter(word for words in counted for word in words)
     most = max(MAX_SHARE * len(texts), MIN_TEXTS)
@@ -37,6 +40,16 @@ def tf_idf(texts: Sequence[str]) -> csr_matrix:
     rarity = 1 + np.log((1 + len(texts)) / (1 + np.array([spread[word] for word in kept])))
     values = ((1 + np.log(counts)) * rarity[columns]).astype(np.float32)
     return unit_rows(csr_matrix((values, (rows, columns)), shape=(len(texts), len(kept))))
+
+
+def _check(texts: Sequence[str]) -> None:
+    one = isinstance(texts, str | bytes)
+    if one:
+        raise ValueError("texts is one string: a list of strings is wanted, a text each")
+    for place, text in enumerate(texts):
+        fine = isinstance(text, str)
+        if not fine:
+            raise ValueError(f"texts[{place}] is {text!r}: no string; a missing text is ''")
 
 
 def unit_rows(matrix: csr_matrix) -> csr_matrix:

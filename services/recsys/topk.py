@@ -5,11 +5,13 @@ users * items. A shorter list is padded with item -1 and score -inf.
 """
 
 from collections.abc import Callable, Iterator
+from numbers import Integral
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
+from services.recsys.arrays import check_asked
 from services.recsys.data import Embeddings, Interactions
 
 Ints = npt.NDArray[np.int64]
@@ -35,9 +37,10 @@ def top_k(scores: Floats, k: int) -> tuple[Ints, Floats]:
     are never returned: they are the excluded ones.
 
     Raises:
-        ValueError: k is below 1, or a score is not a number, which has no place in an order.
+        ValueError: k is no whole number from 1, or a score is not a number, which has no place in
+            an order.
     """
-    _some(k)
+    _some("k", k)
     width = min(k, scores.shape[1])
     items = _best(scores, width)
     values = np.take_along_axis(scores, items, axis=1)
@@ -92,9 +95,13 @@ def _above_the_stripes(scores: Floats, width: int) -> Ints | None:
     return best
 
 
-def _some(k: int) -> None:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, not {k}: a list of nothing has no order")
+def _some(name: str, count: int) -> None:
+    """Raise ValueError for what is no number of things that a list or a block can hold."""
+    whole = isinstance(count, Integral) and not isinstance(count, bool)
+    if not whole:
+        raise ValueError(f"{name} must be a whole number, 1 or more, not {count!r}")
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1, not {count}: of nothing there is no list")
 
 
 def cells(rows: csr_matrix, users: Ints) -> tuple[Ints, Ints]:
@@ -107,7 +114,10 @@ def masked_scores(score_block: ScoreBlock, users: Ints, seen: csr_matrix) -> Flo
     """Return a block's (b, I) scores with the seen items at -inf; the scorer's array stays."""
     scores = np.array(score_block(users))
     if scores.shape != (len(users), seen.shape[1]):
-        raise ValueError(f"scores of shape {scores.shape} for {len(users)} users, all items")
+        raise ValueError(
+            f"scores of shape {scores.shape}: {len(users)} users were asked about, "
+            f"and what is hidden has {seen.shape[1]} items"
+        )
     scores[cells(seen, users)] = -np.inf
     return scores
 
@@ -122,9 +132,13 @@ def top_k_lists(
 ) -> tuple[Ints, Floats]:
     """Return (n, k) items and scores for the given users, what they have seen left out.
 
-    Raises ValueError where k is below 1, and as `top_k` does.
+    Raises ValueError where k or block is no whole number from 1, for users that `seen` does not
+    have, for scores of other items than `seen`'s, and as `top_k` does.
     """
-    _some(k)
+    _some("k", k)
+    _some("block", block)
+    users = np.asarray(users)
+    check_asked(users, seen.n_users)
     rows = seen.csr()
     found = [top_k(masked_scores(score_block, b, rows), k) for b in blocks(users, block)]
     if not found:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.recsys.blend import Blend, Part, Scale, Scorer, scaled
-from services.recsys.data import Interactions, Split
+from services.recsys.data import Interactions, Split, check_sizes
 from services.recsys.evaluate import evaluate
 from services.recsys.topk import NO_ITEM, Ints, ScoreBlock, blocks, cells, masked_scores, top_k
 
@@ -56,13 +56,13 @@ class Shelf:
 class Judge:
     """Validation Recall@20 over evenly spaced users; train items are hidden.
 
-    Raises ValueError for a split without validation.
+    Raises ValueError for a split without training or validation, and where validation is of other
+    users or items than train, or holds pairs of it.
     """
 
     def __init__(self, split: Split, most: int) -> None:
+        _check(split)
         everyone = np.unique(split.val.users)
-        if not len(everyone):
-            raise ValueError("validation is empty: nothing can choose the weights")
         self.users: Ints = everyone[:: -(-len(everyone) // most)]
         self.mask, self.val = split.train, split.val
         self._target = split.val.where(np.isin(split.val.users, self.users))
@@ -71,6 +71,23 @@ class Judge:
         """Return the figure."""
         judged = evaluate(score_block, self._target, mask=self.mask, ks=(20,))
         return judged.means()["recall@20"]
+
+
+def _check(split: Split) -> None:
+    """Raise ValueError for what no validation can judge; test is not looked at."""
+    train, val = split.train, split.val
+    if not len(train):
+        raise ValueError("train is empty: nothing can be learned")
+    if not len(val):
+        raise ValueError("validation is empty: nothing can choose the weights")
+    check_sizes(train, vectors={}, graphs={"validation": val})
+    known = np.flatnonzero(train.contains(users=val.users, items=val.items))
+    if len(known):
+        first = (int(val.users[known[0]]), int(val.items[known[0]]))
+        raise ValueError(
+            f"validation holds {len(known)} pairs of train, {first} the first: "
+            "what was trained on cannot choose"
+        )
 
 
 def shelf(

@@ -20,6 +20,13 @@ MUTANTS = (
         "blend",
     ),
     core(
+        "a score that is no number becomes no opinion",
+        "blend.py",
+        "flat = spread == 0",
+        "flat = ~(spread > 0)",
+        "blend",
+    ),
+    core(
         "a side of item texts without its weight",
         COLLECTIVE,
         "np.float32(side.weight) * outer(side.features, some)",

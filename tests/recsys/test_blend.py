@@ -12,6 +12,7 @@ from services.recsys.closed_forms import CollectiveEase, GfCf, Ials, Side
 from services.recsys.closed_forms.base import Floats, Ints
 from services.recsys.data import Embeddings, Interactions
 from services.recsys.evaluate import evaluate
+from services.recsys.topk import top_k_lists
 from services.recsys.weighing import search, shelf
 from tests.recsys.planted import random_graph
 
@@ -76,6 +77,15 @@ def test_a_row_of_one_value_is_no_opinion() -> None:
     block = np.array([[2.0, 2.0, 2.0], [0.0, 1.0, 2.0]], np.float32)
     assert not scaled(block, "spread")[0].any()
     assert scaled(block, "spread")[1].std() == pytest.approx(1)
+
+
+def test_a_score_that_is_no_number_stays_none_on_any_scale_and_is_refused_by_the_list() -> None:
+    block = np.array([[np.nan, 1.0, 2.0], [0.0, 1.0, 2.0]], np.float32)
+    assert np.isnan(scaled(block, "spread")).tolist() == [[True] * 3, [False] * 3]
+    seen = Interactions.build(users=[], items=[], n_users=2, n_items=3)
+    blend = Blend([Part("a", Told(block)), Part("b", Told(np.ones_like(block)))], "spread")
+    with pytest.raises(ValueError, match="a score is not a number"):
+        top_k_lists(blend.score_block, np.arange(2), seen=seen, k=2)
 
 
 def planted() -> tuple[list[Told], Interactions]:

@@ -276,6 +276,22 @@ def test_what_was_to_be_solved_must_be_there(known: Evidence) -> None:
         fit(split(), known, preset=SMALL, solved={})
 
 
+def test_a_split_that_cannot_choose_is_refused_before_anything_is_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CollectiveEase, "fit", lambda *_: pytest.fail("trained in vain"))
+    own = split()
+    nothing = own.train.where(np.zeros(len(own.train), dtype=bool))
+    for wrong, told in (
+        (replace(own, train=nothing), "train is empty"),
+        (replace(own, val=own.train), f"validation holds {len(own.train)} pairs of train"),
+        (replace(own, train=own.train.union(own.val)), f"holds {len(own.val)} pairs of train"),
+    ):
+        for ask in (fit, solve):
+            with pytest.raises(ValueError, match=told):
+                ask(wrong, Evidence(), preset=SMALL)
+
+
 def test_evidence_of_another_shop_is_told_by_its_rows(known: Evidence) -> None:
     assert known.words is not None
     assert known.texts is not None
@@ -294,6 +310,15 @@ def test_evidence_of_another_shop_is_told_by_its_rows(known: Evidence) -> None:
         ):
             with pytest.raises(ValueError, match=told):
                 ask(wrong)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_word_without_a_finite_weight_is_told_by_its_place(known: Evidence, wrong: float) -> None:
+    assert known.words is not None
+    words = known.words.copy()
+    words[7, 1] = wrong
+    with pytest.raises(ValueError, match=rf"words\[7, 1\] is {wrong}: a word's weight must be"):
+        fit(split(), replace(known, words=words), preset=SMALL)
 
 
 def test_a_newcomer_is_folded_in_by_history_and_text(found: Default, known: Evidence) -> None:

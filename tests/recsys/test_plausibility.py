@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from services.recsys.data import Interactions
+from services.recsys.data import Floats, Interactions
 from services.recsys.detect import KINDS, plant
 from services.recsys.metrics import auc
 from services.recsys.plausibility import RIDGE, _chance, _quadratic, logistic, plausibility
@@ -78,6 +79,25 @@ def test_where_no_pair_is_left_to_compare_with_all_edges_are_alike() -> None:
     assert plausibility(full, vectors=None, rng=rng).tolist() == [0.0] * 4
     nobody = Interactions.build(users=[], items=[], n_users=2, n_items=2)
     assert plausibility(nobody, vectors=None, rng=rng).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("vectors", "told"),
+    [
+        (np.array([[0.0, 1.0], [np.nan, 0.0]]), r"vectors\[1\] is not finite"),
+        (np.eye(3), r"shape \(3, 3\): a dense array \(2, d\) of directions is wanted"),
+        (np.ones(2), r"shape \(2,\): a dense array"),
+        (csr_matrix(np.eye(2)), r"sparse: densify, a dense array \(2, d\) of directions is wanted"),
+        (torch.eye(2), r"a Tensor of torch\.float32: a dense array"),
+        (np.array([["a"], ["b"]]), "a ndarray of <U1: a dense array"),
+    ],
+)
+def test_vectors_that_are_no_direction_for_each_item_are_refused(
+    vectors: Floats, told: str
+) -> None:
+    graph = Interactions.build(users=[0, 1], items=[0, 1], n_users=2, n_items=2)
+    with pytest.raises(ValueError, match=told):
+        plausibility(graph, vectors=vectors, rng=np.random.default_rng(0))
 
 
 def test_pairs_drawn_by_chance_are_no_edges() -> None:

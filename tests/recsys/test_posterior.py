@@ -35,6 +35,29 @@ def test_weights_multiply_and_a_user_keeps_the_least_doubted_edge() -> None:
     assert kept == pytest.approx({(0, 0): 0.5, (0, 1): 0.5, (1, 2): 0.02})
 
 
+@pytest.mark.parametrize(
+    ("log_odds", "told"),
+    [
+        ([0.0, np.nan, 1.0], r"log_odds\[1\] is not a number"),
+        ([0.0, 1.0], r"log_odds has shape \(2,\): one for each edge is wanted, \(3,\)"),
+        ([[0.0], [1.0], [2.0]], r"log_odds has shape \(3, 1\)"),
+    ],
+)
+def test_log_odds_that_are_no_numbers_or_not_one_an_edge_are_refused(
+    log_odds: list[float], told: str
+) -> None:
+    graph = Interactions.build(users=[0, 0, 1], items=[0, 1, 0], n_users=2, n_items=2)
+    with pytest.raises(ValueError, match=told):
+        weighed(graph, np.array(log_odds))
+
+
+def test_endless_doubt_and_endless_trust_are_log_odds() -> None:
+    graph = Interactions.build(users=[0, 0], items=[0, 1], n_users=1, n_items=2)
+    found = weighed(graph, np.array([-np.inf, np.inf]))
+    assert found.items.tolist() == [0]
+    assert found.values().tolist() == [1.0]
+
+
 def test_decoys_are_new_edges_and_the_graph_is_all_there() -> None:
     graph = random_graph(3, n_users=40, n_items=50, edges=300)
     baited = bait(graph, share=0.2, rng=np.random.default_rng(0))

@@ -111,6 +111,25 @@ def test_parts_become_three_disjoint_graphs_over_the_same_people() -> None:
     assert found.test.n_users == 6
 
 
+@pytest.mark.parametrize("parts", [[0, 1], [0, 1, 2, 0], [[0, 1, 2]], 0])
+def test_parts_that_are_not_one_an_edge_are_refused(parts: object) -> None:
+    edges, given = graph([(0, 1), (2, 3), (4, 5)]), np.array(parts, dtype=np.int8)
+    with pytest.raises(
+        ValueError, match=r"parts has shape .*: one for each edge is wanted, \(3,\)"
+    ):
+        split.apply_parts(edges, given)
+
+
+@pytest.mark.parametrize(("n_users", "n_items"), [(5, 6), (6, 7)])
+def test_ids_that_are_not_one_for_each_user_and_item_are_refused(
+    n_users: int, n_items: int
+) -> None:
+    users, items = names(n_users, "u"), names(n_items, "i")
+    told = "user_ids has 5 rows: one for" if n_users < 6 else "item_ids has 7 rows: one for each of"
+    with pytest.raises(ValueError, match=told):
+        split.by_hash(graph([(0, 0)]), user_ids=users, item_ids=items, seed=1, val=0.1, test=0.1)
+
+
 @pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (-0.1, 0.2)])
 def test_shares_that_leave_nothing_to_train_on_are_refused(val: float, test: float) -> None:
     with pytest.raises(ValueError, match="nothing to train on"):

@@ -1,5 +1,7 @@
 """Top-K lists: order, ties, exclusion and blocks."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -32,6 +34,38 @@ def test_lists_of_no_length_are_refused(users: list[int]) -> None:
             top_k_lists(scored, np.array(users, dtype=np.int64), seen=seen, k=k)
     with pytest.raises(ValueError, match="k must be at least 1, not 0"):
         top_k(np.ones((1, 3)), 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"users": [0, -1]}, r"users\[1\] is -1: seen has 2 users, from 0"),
+        ({"users": [2]}, r"users\[0\] is 2: seen has 2 users, from 0"),
+        ({"users": [0.0]}, "users must be a vector of integers.* not float64"),
+        ({"users": [True, False]}, "users must be a vector of integers.* not bool"),
+        ({"users": [[0], [1]]}, r"users must be a vector .* shape \(2, 1\)"),
+        ({"k": 1.5}, "k must be a whole number, 1 or more, not 1.5"),
+        ({"k": True}, "k must be a whole number, 1 or more, not True"),
+        ({"k": None}, "k must be a whole number, 1 or more, not None"),
+        ({"block": 0}, "block must be at least 1, not 0"),
+        ({"block": 2.0}, "block must be a whole number, 1 or more, not 2.0"),
+    ],
+)
+def test_lists_that_cannot_be_are_refused_before_anything_is_scored(
+    asked: dict[str, Any], told: str
+) -> None:
+    seen = Interactions.build(users=[0], items=[1], n_users=2, n_items=3)
+    given = {"users": [0, 1], "k": 2, "block": 1, **asked}
+    users = np.array(given.pop("users"))
+    with pytest.raises(ValueError, match=told):
+        top_k_lists(lambda _: pytest.fail("scored in vain"), users, seen=seen, **given)
+
+
+def test_lists_of_items_that_were_never_seen_by_that_graph_tell_both_sizes() -> None:
+    seen = Interactions.build(users=[0], items=[0], n_users=1, n_items=2)
+    told = r"scores of shape \(1, 3\): 1 users were asked about, and what is hidden has 2 items"
+    with pytest.raises(ValueError, match=told):
+        top_k_lists(lambda _: np.ones((1, 3)), np.array([0]), seen=seen, k=1)
 
 
 def test_a_score_that_is_not_a_number_is_refused() -> None:

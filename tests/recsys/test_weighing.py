@@ -25,6 +25,28 @@ def test_without_validation_nothing_can_choose() -> None:
         Judge(Split(train=graph([0, 1]), val=graph([]), test=graph([2])), most=10)
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "told"),
+    [
+        ([], [1], "train is empty: nothing can be learned"),
+        ([3, 4, 5], [4, 5, 6], r"validation holds 2 pairs of train, \(0, 4\) the first"),
+        ([3, 4], [3, 4], "validation holds 2 pairs of train"),
+    ],
+)
+def test_what_was_trained_on_cannot_choose_nor_can_nothing_be_trained_on(
+    train: list[int], val: list[int], told: str
+) -> None:
+    with pytest.raises(ValueError, match=told):
+        Judge(Split(train=graph(train), val=graph(val), test=graph([])), most=10)
+
+
+def test_validation_of_another_shop_is_refused_with_both_sizes() -> None:
+    val = Interactions.build(users=[2], items=[1], n_users=3, n_items=60)
+    told = "validation is a graph of 3 users and 60 items, not of train's 1 and 60"
+    with pytest.raises(ValueError, match=told):
+        Judge(Split(train=graph([0, 1]), val=val, test=graph([2])), most=10)
+
+
 def test_a_part_that_tells_nothing_is_left_out() -> None:
     rng = np.random.default_rng(1)
     wanted = rng.random((50, 40)) < 0.2
